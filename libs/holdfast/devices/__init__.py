@@ -1,0 +1,1 @@
+"""Machines on which programs run: this one, and others."""

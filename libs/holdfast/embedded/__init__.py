@@ -1,0 +1,1 @@
+"""Servers that Holdfast brings along: NATS and Postgres from their wheels."""

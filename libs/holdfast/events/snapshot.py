@@ -1,0 +1,58 @@
+"""Snapshots: what one backup run came to at one destination."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from holdfast.events.base import AwareTime, Event
+from holdfast.events.run import Failure, RunStatus
+
+
+class SnapshotCompleted(Event, frozen=True, kw_only=True):
+    """restic wrote a snapshot and its summary is final."""
+
+    TYPE: ClassVar[str] = "snapshot.completed"
+
+    snapshot_id: UUID
+    """The catalog's row, not restic's id."""
+    run_id: UUID
+    claim: int
+    configuration_id: UUID
+    destination_id: UUID
+    app_id: UUID | None = None
+    status: RunStatus
+    """``success``, or ``partial`` when files could not be read."""
+    restic_snapshot_id: str
+    hostname: str
+    paths: tuple[str, ...]
+    started_at: AwareTime
+    files_new: int
+    files_changed: int
+    files_unmodified: int
+    data_added: int
+    """Bytes of new data before compression: restic's ``data_added``."""
+    data_added_packed: int
+    """The same after compression."""
+    total_bytes_processed: int
+    """The logical size of what was read."""
+    duration_seconds: float
+    unreadable_files: tuple[str, ...] = ()
+    """The first hundred."""
+    unreadable_count: int = 0
+
+
+class SnapshotFailed(Event, frozen=True, kw_only=True):
+    """No snapshot could be made at this destination."""
+
+    TYPE: ClassVar[str] = "snapshot.failed"
+
+    snapshot_id: UUID
+    run_id: UUID
+    claim: int
+    configuration_id: UUID
+    destination_id: UUID
+    app_id: UUID | None = None
+    status: RunStatus = RunStatus.FAILED
+    """``failed`` or ``cancelled``."""
+    started_at: AwareTime
+    duration_seconds: float
+    failure: Failure

@@ -1,0 +1,131 @@
+"""Every knob there is, with its default."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from holdfast.kernel.errors import InvalidRequestError
+from holdfast.kernel.secret import Secret
+from holdfast.settings.zone import machine_timezone
+
+
+def default_data() -> Path:
+    """Where ``holdfast up`` keeps everything unless told otherwise (XDG data directory)."""
+    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(base) / "holdfast"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process needs to know before it starts."""
+
+    data: Path
+    """Its own directory: keys, tokens, cache; with ``holdfast up`` also NATS and Postgres."""
+    listen: str = "127.0.0.1:8700"
+    """Where the gateway serves HTTP; port 0 takes a free one."""
+    health_listen: str = ""
+    """Where a process without the gateway serves /health, /ready and /metrics; empty: nowhere."""
+    nats_url: str = ""
+    """An outside NATS server; empty with ``holdfast up``: its own."""
+    postgres_dsn: str = ""
+    """An outside Postgres; empty with ``holdfast up``: its own."""
+    restic: Path | None = None
+    """The restic binary; None: found beside Python or on PATH."""
+    site: str = "main"
+    """Which devices an executor serves: those of the same site."""
+    master_passphrase: Secret | None = None
+    """The master key comes from it; None: from the key file."""
+    master_key_path: Path | None = None
+    webhook_url: str | None = None
+    """Where the notifier posts; None: nowhere."""
+    executor_slots: int = 2
+    """How many runs one executor does at once."""
+    retry_delays: tuple[float, ...] = (300.0, 1800.0, 7200.0)
+    """Seconds before each retry of a destination that failed for a passing cause."""
+    claim_seconds: float = 15.0
+    """How long an executor's claim lasts without a heartbeat."""
+    timezone: str = "UTC"
+    """The zone of schedules that name none."""
+    log_level: str = "INFO"
+
+    @property
+    def master_key_file(self) -> Path:
+        """Where the master key is, when no passphrase is set."""
+        return self.master_key_path or self.data / "master-key"
+
+    @property
+    def admin_token_file(self) -> Path:
+        """The administrator's API token, mode 0600."""
+        return self.data / "admin-token"
+
+    @property
+    def webhook_secret_file(self) -> Path:
+        """What signs webhooks, mode 0600."""
+        return self.data / "webhook-secret"
+
+    @property
+    def cache(self) -> Path:
+        """restic's cache, one directory a destination; may be deleted at any time."""
+        return self.data / "cache"
+
+    @staticmethod
+    def from_environment(environ: Mapping[str, str]) -> "Settings":
+        """Read ``HOLDFAST_…``; what is not set keeps its default.
+
+        Raises InvalidRequestError that names the variable.
+        """
+
+        def text(name: str, default: str = "") -> str:
+            return environ.get(f"HOLDFAST_{name}", default)
+
+        def path(name: str) -> Path | None:
+            return Path(text(name)).expanduser().absolute() if text(name) else None
+
+        passphrase = text("MASTER_PASSPHRASE")
+        return Settings(
+            data=path("DATA") or default_data(),
+            listen=text("LISTEN", "127.0.0.1:8700"),
+            health_listen=text("HEALTH_LISTEN"),
+            nats_url=text("NATS_URL"),
+            postgres_dsn=text("POSTGRES_DSN"),
+            restic=path("RESTIC"),
+            site=text("SITE", "main"),
+            master_passphrase=Secret(passphrase) if passphrase else None,
+            master_key_path=path("MASTER_KEY_FILE"),
+            webhook_url=text("WEBHOOK_URL") or None,
+            executor_slots=int(_number(environ, "EXECUTOR_SLOTS", 2, at_least=1)),
+            retry_delays=_delays(environ, "RETRY_DELAYS", (300.0, 1800.0, 7200.0)),
+            claim_seconds=_number(environ, "CLAIM_SECONDS", 15.0, at_least=1),
+            timezone=text("TIMEZONE") or machine_timezone(),
+            log_level=text("LOG_LEVEL", "INFO").upper(),
+        )
+
+
+def _number(environ: Mapping[str, str], name: str, default: float, *, at_least: float) -> float:
+    raw = environ.get(f"HOLDFAST_{name}")
+    if raw is None or raw == "":
+        return default
+    try:
+        value = float(raw)
+    except ValueError:
+        value = float("nan")
+    if not value >= at_least:
+        raise InvalidRequestError(
+            f"HOLDFAST_{name} is {raw!r}; it must be a number, {at_least:g} or more."
+        )
+    return value
+
+
+def _delays(
+    environ: Mapping[str, str], name: str, default: tuple[float, ...]
+) -> tuple[float, ...]:
+    raw = environ.get(f"HOLDFAST_{name}")
+    if raw is None:
+        return default
+    try:
+        return tuple(float(part) for part in raw.split(",") if part.strip())
+    except ValueError as error:
+        raise InvalidRequestError(
+            f"HOLDFAST_{name} is {raw!r}; it must be seconds with commas between, as in 300,1800."
+        ) from error

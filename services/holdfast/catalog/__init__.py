@@ -1,0 +1,1 @@
+"""The catalog: what is true.  The one service that speaks to Postgres."""

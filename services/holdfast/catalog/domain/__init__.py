@@ -1,0 +1,1 @@
+"""The rules of the catalog, as functions of plain values."""

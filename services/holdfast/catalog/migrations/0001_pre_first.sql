@@ -1,0 +1,232 @@
+-- The catalog's first schema.  Ids are UUIDs made by Holdfast (version 7, or derived);
+-- times are timestamptz; enumerations are text, checked where a wrong one would do harm.
+
+create table instance (
+    only_row   boolean primary key default true check (only_row),
+    id         uuid not null,
+    created_at timestamptz not null
+);
+
+-- Data keys, wrapped by the master key.  Rotation re-wraps these few rows, nothing else.
+create table data_key (
+    id            uuid primary key,
+    master_key_id text not null,
+    wrapped       bytea not null,
+    created_at    timestamptz not null
+);
+
+-- How a passphrase becomes the master key (never the passphrase itself).
+create table master_key_parameters (
+    only_row   boolean primary key default true check (only_row),
+    parameters jsonb not null
+);
+
+-- What secrets for the catalog are sealed to before they go on the bus.  In a row, so that
+-- every catalog process opens what was sealed to any of them.
+create table receiver_key (
+    only_row       boolean primary key default true check (only_row),
+    data_key_id    uuid not null references data_key,
+    sealed_private bytea not null
+);
+
+create table api_token (
+    token_hash bytea primary key,
+    name       text not null,
+    created_at timestamptz not null
+);
+
+create table device (
+    id         uuid primary key,
+    name       text not null unique,
+    type       text not null check (type in ('local')),
+    site       text not null,
+    created_at timestamptz not null
+);
+
+create table app (
+    id         uuid primary key,
+    name       text not null unique,
+    device_id  uuid not null references device,
+    paths      text[] not null check (cardinality(paths) > 0),
+    created_at timestamptz not null
+);
+
+create table destination (
+    id                 uuid primary key,
+    name               text not null,
+    type               text not null check (type in ('s3', 'local', 'sftp')),
+    -- adding: its init run has not succeeded yet, nobody sees it; removed: out of use, kept
+    -- for the history and for restores.
+    state              text not null check (state in ('adding', 'ready', 'removed')),
+    enabled            boolean not null default true,
+    s3_endpoint        text not null default '',
+    s3_bucket          text not null default '',
+    s3_region          text not null default '',
+    s3_prefix          text not null default '',
+    local_device_id    uuid references device,
+    local_parent_path  text not null default '',
+    local_path         text not null default '',
+    -- Its place in one line, spelled one way: two destinations cannot share it.
+    place              text not null,
+    data_key_id        uuid not null references data_key,
+    sealed_secrets     bytea not null,
+    password_is_ours   boolean not null,
+    repository_id      text not null default '',
+    prune_schedule     text not null default '0 4 * * 0',
+    prune_timezone     text not null,
+    last_prune_due_at  timestamptz,
+    last_pruned_at     timestamptz,
+    prune_needed       boolean not null default false,
+    repository_size    bigint not null default 0,
+    created_at         timestamptz not null,
+    updated_at         timestamptz not null
+);
+create unique index destination_name on destination (name) where state <> 'removed';
+create unique index destination_place on destination (place) where state <> 'removed';
+
+create table policy (
+    id           uuid primary key,
+    name         text not null unique,
+    description  text not null default '',
+    is_default   boolean not null default false,
+    schedule     text not null,
+    timezone     text not null,
+    enabled      boolean not null default true,
+    keep_last    integer not null default 0 check (keep_last >= 0),
+    keep_hourly  integer not null default 0 check (keep_hourly >= 0),
+    keep_daily   integer not null default 0 check (keep_daily >= 0),
+    keep_weekly  integer not null default 0 check (keep_weekly >= 0),
+    keep_monthly integer not null default 0 check (keep_monthly >= 0),
+    keep_yearly  integer not null default 0 check (keep_yearly >= 0),
+    schedule_changed_at timestamptz not null,
+    created_at   timestamptz not null,
+    updated_at   timestamptz not null
+);
+create unique index policy_one_default on policy (is_default) where is_default;
+
+create table policy_destination (
+    policy_id      uuid not null references policy on delete cascade,
+    destination_id uuid not null references destination,
+    position       integer not null,
+    primary key (policy_id, destination_id)
+);
+create index policy_destination_by_destination on policy_destination (destination_id);
+
+create table configuration (
+    id               uuid primary key,
+    app_id           uuid references app,
+    is_system_backup boolean not null default false,
+    system_type      text,
+    -- Only a deleted configuration may outlive its policy.
+    policy_id        uuid references policy on delete set null,
+    backup_volumes   boolean not null default true,
+    backup_compose   boolean not null default true,
+    backup_env       boolean not null default true,
+    include_paths    text[] not null default '{}',
+    exclude_paths    text[] not null default '{}',
+    enabled          boolean not null default true,
+    enabled_at       timestamptz not null,
+    deleted_at       timestamptz,
+    created_at       timestamptz not null,
+    updated_at       timestamptz not null,
+    check (app_id is not null or is_system_backup),
+    check (policy_id is not null or deleted_at is not null)
+);
+create index configuration_by_policy on configuration (policy_id) where deleted_at is null;
+create unique index configuration_tie on configuration (app_id, policy_id) where deleted_at is null;
+
+create table run (
+    id                  uuid primary key,
+    operation           text not null,
+    trigger             text not null,
+    -- queued, in_progress (admitted, perhaps claimed), or an outcome
+    status              text not null check (status in
+        ('queued', 'in_progress', 'success', 'partial', 'failed', 'cancelled')),
+    configuration_id    uuid references configuration,
+    app_id              uuid references app,
+    device_id           uuid references device,
+    destination_ids     uuid[] not null,
+    exclusive           boolean not null,
+    -- The event that goes to an executor when the run is admitted, without secrets.
+    work_type           text not null,
+    work                jsonb not null,
+    scheduled_for       timestamptz,
+    attempt             integer not null default 1,
+    retry_of            uuid references run,
+    not_before          timestamptz,
+    claim               integer not null default 0,
+    executor_id         text,
+    claim_expires_at    timestamptz,
+    cancel_requested_at timestamptz,
+    failure             jsonb,
+    result              jsonb,
+    queued_at           timestamptz not null,
+    admitted_at         timestamptz,
+    started_at          timestamptz,
+    completed_at        timestamptz
+);
+create index run_newest on run (queued_at desc, id desc);
+create index run_by_configuration on run (configuration_id, queued_at desc, id desc);
+create index run_unfinished on run (status) where status in ('queued', 'in_progress');
+
+create table snapshot (
+    id                 uuid primary key,
+    run_id             uuid not null references run,
+    configuration_id   uuid not null references configuration,
+    app_id             uuid references app,
+    destination_id     uuid not null references destination,
+    restic_snapshot_id text,
+    hostname           text not null,
+    paths              text[] not null,
+    status             text not null check (status in
+        ('queued', 'in_progress', 'success', 'partial', 'failed', 'cancelled')),
+    files_new          bigint not null default 0,
+    files_changed      bigint not null default 0,
+    files_unmodified   bigint not null default 0,
+    data_added         bigint not null default 0,
+    data_added_packed  bigint not null default 0,
+    total_size         bigint not null default 0,
+    duration           double precision not null default 0,
+    failure            jsonb,
+    unreadable_files   text[] not null default '{}',
+    unreadable_count   bigint not null default 0,
+    started_at         timestamptz not null,
+    completed_at       timestamptz,
+    forgotten_at       timestamptz,
+    created_at         timestamptz not null
+);
+create index snapshot_newest on snapshot (started_at desc, id desc);
+create index snapshot_by_app on snapshot (app_id, started_at desc, id desc);
+create index snapshot_by_configuration on snapshot (configuration_id, started_at desc, id desc);
+create index snapshot_by_destination on snapshot (destination_id, started_at desc, id desc);
+create index snapshot_by_run on snapshot (run_id);
+-- What can be restored: the totals of a destination read nothing else.
+create index snapshot_restorable on snapshot (destination_id, completed_at)
+    where restic_snapshot_id is not null and forgotten_at is null;
+
+-- One row for every time that a backup was due, and what became of it.
+create table expected_run (
+    configuration_id uuid not null references configuration,
+    scheduled_for    timestamptz not null,
+    outcome          text not null check (outcome in ('fired', 'coalesced', 'skipped', 'missed')),
+    reason           text not null default '',
+    run_id           uuid references run,
+    recorded_at      timestamptz not null,
+    primary key (configuration_id, scheduled_for)
+);
+
+-- Events to publish, written in the transaction that made them true.
+create table outbox (
+    id         bigint generated always as identity primary key,
+    event_id   uuid not null,
+    type       text not null,
+    payload    bytea not null,
+    created_at timestamptz not null default now()
+);
+
+-- Events already taken in, so that a redelivery changes nothing.
+create table inbox (
+    event_id    uuid primary key,
+    received_at timestamptz not null
+);
+create index inbox_age on inbox (received_at);

@@ -1,0 +1,1 @@
+"""The schema, one numbered file a step.  A file that has run anywhere is never changed."""

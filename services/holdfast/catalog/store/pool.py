@@ -1,0 +1,91 @@
+"""The connections to Postgres, all set up alike."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+from asyncpg.pool import PoolConnectionProxy
+
+from holdfast.kernel.errors import UnavailableError
+
+Connection = asyncpg.Connection | PoolConnectionProxy
+"""What the functions of the store take: a connection, from the pool or not."""
+
+STATEMENT_SECONDS = 30
+LOCK_SECONDS = 10
+ACQUIRE_SECONDS = 10
+
+
+class DatabaseUnavailableError(UnavailableError):
+    """The database does not answer right now."""
+
+    code = "database_unavailable"
+
+
+async def open_pool(dsn: str, *, max_size: int = 10) -> asyncpg.Pool:
+    """Connections to *dsn* whose json and jsonb are plain values, both ways.
+
+    Going in, anything msgspec encodes (structs, ids, times); coming out, dicts and lists:
+    ``msgspec.convert(value, Type)`` makes the struct again.  Raises DatabaseUnavailableError.
+    """
+    try:
+        return await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=max_size,
+            init=set_codecs,
+            command_timeout=STATEMENT_SECONDS + 5,
+            server_settings={
+                "application_name": "holdfast-catalog",
+                "statement_timeout": f"{STATEMENT_SECONDS}s",
+                "lock_timeout": f"{LOCK_SECONDS}s",
+                "idle_in_transaction_session_timeout": "60s",
+            },
+        )
+    except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+        raise DatabaseUnavailableError(detail=str(error)) from error
+
+
+async def set_codecs(connection: Connection) -> None:
+    """Teach one connection what json is; the pool does it for each of its own."""
+    for name in ("json", "jsonb"):
+        await connection.set_type_codec(
+            name, schema="pg_catalog", encoder=_to_json, decoder=msgspec.json.decode
+        )
+
+
+def _to_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+@asynccontextmanager
+async def transaction(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
+    """One connection in one transaction; a database that is away is DatabaseUnavailableError."""
+    try:
+        async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction():
+            yield connection
+    except _AWAY as error:
+        raise DatabaseUnavailableError(detail=str(error)) from error
+
+
+@asynccontextmanager
+async def reading(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
+    """One connection without a transaction, for a single statement or reads that may differ."""
+    try:
+        async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            yield connection
+    except _AWAY as error:
+        raise DatabaseUnavailableError(detail=str(error)) from error
+
+
+_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.TooManyConnectionsError,
+    ConnectionError,
+    TimeoutError,
+)
+"""What asyncpg raises when the server is gone, going, starting, full or deaf."""

@@ -1,0 +1,1 @@
+"""The command line: it composes the services, and talks to a running gateway."""

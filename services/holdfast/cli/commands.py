@@ -1,0 +1,218 @@
+"""The everyday commands, against a running gateway.  Each returns the exit code."""
+
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from holdfast.cli.client import GatewayClient
+from holdfast.cli.follow import follow_run
+from holdfast.events.run import RunStatus
+from holdfast.events.views import (
+    AppView,
+    BackupStarted,
+    ConfigurationView,
+    DeviceView,
+    RunAccepted,
+    RunPage,
+    RunView,
+    SnapshotPage,
+    SnapshotView,
+    StatusView,
+)
+from holdfast.kernel.errors import InvalidRequestError, NotFoundError
+
+EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.PARTIAL: 3}
+"""Partial is 3, as restic's; everything else that ended badly is 1."""
+
+
+class Apps(msgspec.Struct):
+    apps: tuple[AppView, ...]
+
+
+class Devices(msgspec.Struct):
+    devices: tuple[DeviceView, ...]
+
+
+class Configurations(msgspec.Struct):
+    configurations: tuple[ConfigurationView, ...]
+
+
+def backup(app: str, *, wait: bool) -> int:
+    """Back up by every enabled configuration of the app, one after the other."""
+    with GatewayClient.find() as client:
+        found = find_app(client, app)
+        ties = [
+            each
+            for each in client.get("/backup/configurations", Configurations).configurations
+            if each.app_id == found.id and each.enabled
+        ]
+        if not ties:
+            raise NotFoundError(
+                f"{found.name} has no enabled configuration.",
+                guidance="POST /api/v1/backup/configurations makes one.",
+            )
+        worst = 0
+        for tie in ties:
+            started = client.post(f"/backup/configurations/{tie.id}/backup", BackupStarted)
+            console().print(f"run {started.run_id} {started.status.value}")
+            if wait:
+                worst = max(worst, report(follow_run(client, started.run_id, console())))
+        return worst
+
+
+def snapshots(app: str | None, limit: int) -> int:
+    """Print snapshots."""
+    with GatewayClient.find() as client:
+        apps = {each.id: each.name for each in client.get("/apps", Apps).apps}
+        app_id = find_app(client, app).id if app else None
+        page = client.get("/backup/snapshots", SnapshotPage, app_id=app_id, limit=limit)
+    table = Table("snapshot", "app", "when", "status", "size", "new", "restic", box=None)
+    for each in page.snapshots:
+        table.add_row(
+            str(each.id),
+            apps.get(each.app_id, "") if each.app_id else "",
+            when(each.completed_at or each.started_at),
+            "forgotten" if each.forgotten_at else each.status.value,
+            size(each.total_size),
+            size(each.data_added),
+            (each.restic_snapshot_id or "")[:8],
+        )
+    console().print(table)
+    return 0
+
+
+def restore(snapshot: str, target: Path, files: tuple[str, ...], *, overwrite: bool) -> int:
+    """Restore onto the snapshot's own device and follow it to the end."""
+    with GatewayClient.find() as client:
+        found = find_snapshot(client, snapshot)
+        apps = {each.id: each for each in client.get("/apps", Apps).apps}
+        devices = client.get("/devices", Devices).devices
+        device_id = apps[found.app_id].device_id if found.app_id in apps else devices[0].id
+        body = {
+            "target_device_id": device_id,
+            "target_path": str(target),
+            "files": list(files),
+            "overwrite": overwrite,
+        }
+        accepted = client.post(f"/backup/snapshots/{found.id}/restore", RunAccepted, body)
+        return report(follow_run(client, accepted.run_id, console()))
+
+
+def runs(limit: int) -> int:
+    """Print runs."""
+    with GatewayClient.find() as client:
+        page = client.get("/backup/runs", RunPage, limit=limit)
+    table = Table("run", "operation", "app", "queued", "status", "took", "why", box=None)
+    for each in page.runs:
+        table.add_row(
+            str(each.id),
+            each.operation.value,
+            each.app_name,
+            when(each.queued_at),
+            each.status.value,
+            took(each.started_at, each.completed_at),
+            each.failure.message if each.failure else "",
+        )
+    console().print(table)
+    return 0
+
+
+def cancel_run(run: str) -> int:
+    """Cancel a run."""
+    with GatewayClient.find() as client:
+        view = client.post(f"/backup/runs/{as_id(run)}/cancel", RunView)
+    console().print(
+        "cancelled" if view.status is RunStatus.CANCELLED else "its executor is told to stop"
+    )
+    return 0
+
+
+def status() -> int:
+    """Print the house at a glance; 1 when an app has no good backup."""
+    with GatewayClient.find() as client:
+        view = client.get("/status", StatusView)
+    apps = Table("app", "last good backup", "last run", "next due", box=None)
+    for each in view.apps:
+        apps.add_row(
+            each.name,
+            when(each.last_success_at) or "[red]never[/red]",
+            each.last_status.value if each.last_status else "",
+            when(each.next_due_at),
+        )
+    places = Table("destination", "type", "snapshots", "last backup", box=None)
+    for place in view.destinations:
+        places.add_row(
+            place.name, place.type.value, str(place.total_snapshots), when(place.last_backup_at)
+        )
+    console().print(apps, places, f"{view.runs_active} running, {view.runs_queued} queued")
+    return 0 if all(each.last_success_at for each in view.apps) else 1
+
+
+def report(run: RunView) -> int:
+    """Print how a run ended, and give the exit code for it."""
+    out = console()
+    out.print(f"{run.operation.value} {run.id}: {run.status.value}")
+    if run.failure:
+        out.print(f"  {run.failure.message} {run.failure.guidance}".rstrip())
+        if run.failure.detail:
+            out.print(f"  {run.failure.detail}", markup=False)
+    return EXIT_CODES.get(run.status, 1)
+
+
+def find_app(client: GatewayClient, name: str) -> AppView:
+    """The app of that name or id.  Raises NotFoundError that lists what there is."""
+    apps = client.get("/apps", Apps).apps
+    for each in apps:
+        if name in (each.name, str(each.id)):
+            return each
+    known = ", ".join(each.name for each in apps) or "none yet"
+    raise NotFoundError(f"There is no app {name!r}.", guidance=f"There are: {known}.")
+
+
+def find_snapshot(client: GatewayClient, name: str) -> SnapshotView:
+    """The snapshot of that id, or the newest good one for ``latest:APP``."""
+    if not name.startswith("latest:"):
+        return client.get(f"/backup/snapshots/{as_id(name)}", SnapshotView)
+    app = find_app(client, name.removeprefix("latest:"))
+    page = client.get("/backup/snapshots", SnapshotPage, app_id=app.id, limit=200)
+    for each in page.snapshots:
+        if each.restic_snapshot_id and not each.forgotten_at:
+            return each
+    raise NotFoundError(f"{app.name} has no snapshot that can be restored.")
+
+
+def as_id(text: str) -> UUID:
+    """A UUID as typed.  Raises InvalidRequestError."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise InvalidRequestError(
+            f"{text!r} is not an id.", guidance="'holdfast snapshots' and 'holdfast runs' list them."
+        ) from error
+
+
+def console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
+def when(moment: datetime | None) -> str:
+    """A time in this machine's zone, to the minute."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M") if moment else ""
+
+
+def took(start: datetime | None, end: datetime | None) -> str:
+    return f"{(end - start).total_seconds():.1f} s" if start and end else ""
+
+
+def size(count: float) -> str:
+    """Bytes as a person reads them."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+

@@ -1,0 +1,1 @@
+"""Routes, one file an area: typed in, one call, typed out."""

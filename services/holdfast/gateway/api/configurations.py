@@ -1,0 +1,117 @@
+"""Configurations: tie apps to policies, and back up now."""
+
+from uuid import UUID
+
+from litestar import Controller, delete, get, patch, post
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
+
+from holdfast.events.queries import (
+    DeleteConfiguration,
+    GetConfiguration,
+    ListConfigurations,
+    StartBackup,
+)
+from holdfast.events.views import BackupStarted, ConfigurationView
+from holdfast.gateway.api.problems import problems
+from holdfast.gateway.catalog_client import CatalogClient
+from holdfast.gateway.schemas.configurations import (
+    ConfigurationList,
+    ConfigurationPatch,
+    ConfigurationRequest,
+)
+
+
+class ConfigurationRoutes(Controller):
+    """Which app is backed up by which policy."""
+
+    path = "/backup/configurations"
+    tags = ("Configurations",)
+
+    @post(
+        "/",
+        operation_id="createConfiguration",
+        summary="Tie an app to a policy",
+        responses=problems(404, 409, 422),
+    )
+    async def create(
+        self,
+        data: JSONBody[ConfigurationRequest],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> ConfigurationView:
+        """The same tie twice is the one that exists, changed."""
+        return await catalog.ask(data.query())
+
+    @get(
+        "/",
+        operation_id="listConfigurations",
+        summary="List configurations, oldest first",
+        responses=problems(),
+    )
+    async def all(
+        self,
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+        app_id: FromQuery[UUID | None] = None,
+    ) -> ConfigurationList:
+        """All of them, or those of one app."""
+        return ConfigurationList(
+            configurations=await catalog.ask(ListConfigurations(app_id=app_id))
+        )
+
+    @get(
+        "/{configuration_id:uuid}",
+        operation_id="getConfiguration",
+        summary="Look at one configuration",
+        responses=problems(404),
+    )
+    async def one(
+        self,
+        configuration_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> ConfigurationView:
+        """As it stands."""
+        return await catalog.ask(GetConfiguration(configuration_id=configuration_id))
+
+    @patch(
+        "/{configuration_id:uuid}",
+        operation_id="updateConfiguration",
+        summary="Change a configuration; what is absent stays",
+        responses=problems(404, 409, 422),
+    )
+    async def change(
+        self,
+        configuration_id: FromPath[UUID],
+        data: JSONBody[ConfigurationPatch],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> ConfigurationView:
+        """The next backup goes by it."""
+        return await catalog.ask(data.query(configuration_id))
+
+    @delete(
+        "/{configuration_id:uuid}",
+        operation_id="deleteConfiguration",
+        summary="Delete a configuration; its snapshots stay and can be restored",
+        responses=problems(404, 409),
+    )
+    async def remove(
+        self,
+        configuration_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> None:
+        """Retention no longer acts on its snapshots."""
+        await catalog.ask(DeleteConfiguration(configuration_id=configuration_id))
+
+    @post(
+        "/{configuration_id:uuid}/backup",
+        operation_id="startBackup",
+        summary="Back up now",
+        status_code=202,
+        responses=problems(404, 409),
+    )
+    async def back_up(
+        self,
+        configuration_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> BackupStarted:
+        """Answers at once; the run tells how it goes on."""
+        return await catalog.ask(StartBackup(configuration_id=configuration_id))

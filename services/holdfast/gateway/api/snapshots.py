@@ -1,0 +1,115 @@
+"""Snapshots: list, look at, restore."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, Response, get, post
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
+
+from holdfast.events.queries import GetSnapshot, ListSnapshots
+from holdfast.events.run import RestoreResult, RunStatus
+from holdfast.events.views import RunAccepted, SnapshotPage, SnapshotView
+from holdfast.gateway.api.problems import problems
+from holdfast.gateway.catalog_client import CatalogClient
+from holdfast.gateway.errors import restoring_failed
+from holdfast.gateway.schemas.snapshots import RestoreOutcome, RestoreRequest
+
+Limit = Annotated[int, QueryParameter(ge=1, le=500, description="How many at most.")]
+CursorText = Annotated[
+    str | None,
+    QueryParameter(max_length=200, description="`next_cursor` of the page before."),
+]
+
+
+class SnapshotRoutes(Controller):
+    """What backups came to, and bringing it back."""
+
+    path = "/backup/snapshots"
+    tags = ("Snapshots",)
+
+    @get(
+        "/",
+        operation_id="listSnapshots",
+        summary="List snapshots, newest first",
+        responses=problems(),
+    )
+    async def page(
+        self,
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+        app_id: FromQuery[UUID | None] = None,
+        configuration_id: FromQuery[UUID | None] = None,
+        destination_id: FromQuery[UUID | None] = None,
+        status: FromQuery[RunStatus | None] = None,
+        limit: Limit = 50,
+        cursor: CursorText = None,
+    ) -> SnapshotPage:
+        """`next_cursor` is null on the last page."""
+        return await catalog.ask(
+            ListSnapshots(
+                app_id=app_id,
+                configuration_id=configuration_id,
+                destination_id=destination_id,
+                status=status,
+                limit=limit,
+                cursor=cursor,
+            )
+        )
+
+    @get(
+        "/{snapshot_id:uuid}",
+        operation_id="getSnapshot",
+        summary="Look at one snapshot",
+        responses=problems(404),
+    )
+    async def one(
+        self,
+        snapshot_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> SnapshotView:
+        """With its statistics, and why it failed if it did."""
+        return await catalog.ask(GetSnapshot(snapshot_id=snapshot_id))
+
+    @post(
+        "/{snapshot_id:uuid}/restore",
+        operation_id="restoreSnapshot",
+        summary="Bring a snapshot, or some files of it, back below a path",
+        status_code=202,
+        responses={
+            **problems(404, 409, 422, 502, 504),
+            202: ResponseSpec(
+                data_container=RunAccepted,
+                generate_examples=False,
+                description="The run that restores",
+            ),
+            200: ResponseSpec(
+                data_container=RestoreOutcome,
+                generate_examples=False,
+                description="With wait=true: the restore has ended well",
+            ),
+        },
+    )
+    async def restore(
+        self,
+        snapshot_id: FromPath[UUID],
+        data: JSONBody[RestoreRequest],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+        wait: FromQuery[bool] = False,
+    ) -> Response[RunAccepted | RestoreOutcome]:
+        """Answers at once, or with `wait` when it has ended; the run goes on when nobody waits."""
+        accepted = await catalog.ask(data.query(snapshot_id))
+        if not wait:
+            return Response(accepted, status_code=202)
+
+        run = await catalog.wait_for_run(accepted.run_id, None)
+        if run.status is not RunStatus.SUCCESS:
+            raise restoring_failed(run)
+        path = run.result.restored_path if isinstance(run.result, RestoreResult) else None
+        outcome = RestoreOutcome(
+            success=True,
+            message="Restore completed successfully",
+            restored_path=path or data.target_path,
+            run_id=run.id,
+        )
+        return Response(outcome, status_code=200)

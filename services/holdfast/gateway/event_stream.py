@@ -1,0 +1,149 @@
+"""The bus as Server-Sent Events: facts with their place in the stream, progress without.
+
+A client that comes back with ``Last-Event-ID`` gets every fact after that one, then
+what is new.  Progress is only for those who listen at the time.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from contextlib import aclosing
+from typing import Any, Protocol, cast
+
+import msgspec
+
+from holdfast.events.base import AwareTime, Event
+from holdfast.events.run import RunProgress
+from holdfast.kernel.errors import UnavailableError
+from holdfast.telemetry.logs import Log
+
+log = Log("gateway")
+
+KEEP_ALIVE_SECONDS = 15.0
+RESUME_SECONDS = 1.0
+"""After the bus broke off, try again after this long."""
+
+RECONNECT_MILLISECONDS = 2000
+"""What a client is told to wait before it comes back."""
+
+BUFFERED_FRAMES = 256
+"""For a slow client facts wait in the stream, progress is dropped."""
+
+
+class Watches(Protocol):
+    """What is needed of the bus."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    def facts(self, after_sequence: int | None) -> AsyncIterator[tuple[int, Event]]: ...
+
+    def progress(self) -> AsyncIterator[RunProgress]: ...
+
+
+class CloudEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """CloudEvents 1.0, structured JSON form."""
+
+    specversion: str = "1.0"
+    id: str
+    source: str = "/holdfast"
+    type: str
+    time: AwareTime
+    datacontenttype: str = "application/json"
+    data: Event
+
+
+def frame(event: Event, sequence: int | None = None) -> bytes:
+    """One event as it goes over the wire; JSON has no line feeds, so ``data`` is one line."""
+    body = msgspec.json.encode(
+        CloudEvent(id=str(event.event_id), type=event.TYPE, time=event.occurred_at, data=event)
+    )
+    place = b"" if sequence is None else b"id: %d\n" % sequence
+    return b"%bevent: %b\ndata: %b\n\n" % (place, event.TYPE.encode(), body)
+
+
+class EventStream:
+    """Gives each client its own view of the bus."""
+
+    def __init__(
+        self,
+        bus: Watches,
+        stopping: asyncio.Event,
+        keep_alive_seconds: float = KEEP_ALIVE_SECONDS,
+    ) -> None:
+        self._bus = bus
+        self._stopping = stopping
+        self._keep_alive_seconds = keep_alive_seconds
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    def open(self, after: int | None, types: frozenset[str]) -> AsyncGenerator[bytes, None]:
+        """Frames until the client goes or this process ends; no *types* means all.
+
+        Raises UnavailableError at once when the bus is away.
+        """
+        if not self._bus.connected:
+            raise UnavailableError("The bus is not connected.")
+        return self._frames(after, types)
+
+    async def _frames(
+        self, after: int | None, types: frozenset[str]
+    ) -> AsyncGenerator[bytes, None]:
+        queue: asyncio.Queue[bytes] = asyncio.Queue(BUFFERED_FRAMES)
+        pumps = [self._start(self._pump_facts(queue, after, types))]
+        if not types or RunProgress.TYPE in types:
+            pumps.append(self._start(self._pump_progress(queue)))
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        getting: asyncio.Task[bytes] | None = None
+        try:
+            yield b"retry: %d\n: connected\n\n" % RECONNECT_MILLISECONDS
+            while not self._stopping.is_set():
+                getting = getting or asyncio.create_task(queue.get())
+                await asyncio.wait(
+                    {getting, stopping},
+                    timeout=self._keep_alive_seconds,
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                if getting.done():
+                    piece, getting = getting.result(), None
+                    yield piece
+                elif not stopping.done():
+                    yield b": keep-alive\n\n"
+        finally:
+            # Nothing is awaited here: the client's going has cancelled this very task,
+            # and the pumps, which are tasks of their own, clean up after themselves.
+            for task in (*pumps, stopping, *([getting] if getting else [])):
+                task.cancel()
+
+    def _start(self, pump: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(pump)
+        self._pumps.add(task)
+        task.add_done_callback(self._pumps.discard)
+        return task
+
+    async def _pump_facts(
+        self, queue: asyncio.Queue[bytes], after: int | None, types: frozenset[str]
+    ) -> None:
+        """Facts in order; goes on after the last one when the bus breaks off."""
+        while True:
+            try:
+                watch = cast(AsyncGenerator[tuple[int, Event], None], self._bus.facts(after))
+                async with aclosing(watch) as facts:
+                    async for sequence, event in facts:
+                        after = sequence
+                        if not types or event.TYPE in types:
+                            await queue.put(frame(event, sequence))
+            except Exception as error:
+                log.warning("event_stream_interrupted", error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(RESUME_SECONDS)
+
+    async def _pump_progress(self, queue: asyncio.Queue[bytes]) -> None:
+        """Progress as it comes; what a slow client cannot take is dropped."""
+        while True:
+            try:
+                watch = cast(AsyncGenerator[RunProgress, None], self._bus.progress())
+                async with aclosing(watch) as progress:
+                    async for event in progress:
+                        if not queue.full():
+                            queue.put_nowait(frame(event))
+            except Exception as error:
+                log.warning("progress_interrupted", error=f"{type(error).__name__}: {error}")
+            await asyncio.sleep(RESUME_SECONDS)

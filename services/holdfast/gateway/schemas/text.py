@@ -1,0 +1,69 @@
+"""Kinds of text that a request may hold.
+
+None may hold a NUL, which Postgres cannot store and no path has.  The end of a pattern is
+written ``(?![\\s\\S])``: Python's ``$`` would let a last line feed through, and JSON Schema
+has no ``\\Z``.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+_END = r"(?![\s\S])"
+_NO_NUL = rf"^[^\x00]*{_END}"
+
+Name = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=100,
+        pattern=rf"^[^\x00-\x1f\x7f]+{_END}",
+        description="A name to show; no control characters.",
+    ),
+]
+Text = Annotated[str, msgspec.Meta(max_length=2000, pattern=_NO_NUL)]
+Word = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=255, pattern=rf"^[^\x00-\x20\x7f]+{_END}")
+]
+OptionalWord = Annotated[str, msgspec.Meta(max_length=255, pattern=rf"^[^\x00-\x20\x7f]*{_END}")]
+AbsolutePath = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=4096,
+        pattern=rf"^/[^\x00]*{_END}",
+        description="An absolute path.",
+    ),
+]
+AnyPath = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=4096, pattern=rf"^[^\x00]+{_END}")
+]
+SecretText = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=1024, pattern=_NO_NUL, description="A secret.")
+]
+CronText = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1,
+        max_length=200,
+        pattern=rf"^[^\x00-\x1f\x7f]+{_END}",
+        description="A cron expression of five fields.",
+        examples=["0 2 * * *"],
+    ),
+]
+ZoneName = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=64,
+        pattern=rf"^[^\x00-\x20\x7f]*{_END}",
+        description="An IANA time zone; empty: the instance's own.",
+        examples=["Europe/Berlin"],
+    ),
+]
+Count = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+
+
+class Request(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
+):
+    """A request body; a field that is not known is refused, so that no typing error passes."""

@@ -1,0 +1,45 @@
+"""Fixtures that several rings share.  Helpers live in ``support``, not here."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.servers import NatsServer, PostgresServer, RcloneS3
+
+from holdfast.restic.binary import find_restic
+
+
+@pytest.fixture
+def nats_url(tmp_path: Path) -> Iterator[str]:
+    """A NATS server of the test's own: it starts in a few hundredths of a second."""
+    server = NatsServer(tmp_path / "nats")
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    server = PostgresServer(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: PostgresServer) -> str:
+    """A fresh database."""
+    return postgres_server.new_database()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RcloneS3]:
+    """An S3 server that checks its keys; its objects are files."""
+    server = RcloneS3(tmp_path_factory.mktemp("s3"))
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def restic_path() -> Path:
+    """The restic that Holdfast itself would use."""
+    return find_restic()

@@ -1,0 +1,254 @@
+"""What restic writes, and what it comes to."""
+
+from pathlib import Path
+
+import pytest
+
+from holdfast.kernel.errors import InvalidRequestError
+from holdfast.kernel.secret import Secret
+from holdfast.restic import Repository, Restic, errors
+from holdfast.restic.commands import backup, check, ls, prune, restore, snapshots
+from holdfast.restic.messages import BackupSummary, Message, Reader, Status
+from holdfast.restic.process import ErrorLog
+from holdfast.restic.tags import Tags, make_tags, parse_tags
+from holdfast.restic.testing import Reply, ScriptedRunner
+from holdfast.restic.version import (
+    Feature,
+    UnsupportedVersionError,
+    Version,
+    parse_version,
+    require,
+    supports,
+)
+
+GOLDEN = Path(__file__).parents[3] / "golden" / "restic"
+REPOSITORY = Repository(url="/repo", password=Secret("p"))
+PATHS = backup.BackupOptions(paths=("/srv",))
+SUMMARY = '{"message_type":"summary","snapshot_id":"' + "a" * 64 + '","data_added":7}'
+
+
+def scripted(command: str, *replies: Reply) -> Restic:
+    return Restic("restic", ScriptedRunner().on(command, *replies), REPOSITORY)
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "kind"),
+    [
+        (10, "", errors.RepositoryNotFoundError),
+        (11, "", errors.RepositoryLockedError),
+        (12, "", errors.WrongPasswordError),
+        (130, "", errors.ResticInterruptedError),
+        (-15, "", errors.ResticInterruptedError),
+        (-9, "", errors.ResticKilledError),
+        (137, "", errors.ResticKilledError),
+        (1, "unable to save snapshot: context canceled", errors.ResticInterruptedError),
+        (1, "write /x: no space left on device\ncontext canceled", errors.NoSpaceError),
+        (1, "Fatal: all source directories/files do not exist", errors.SourceMissingError),
+        (1, "Fatal: all target directories/files do not exist", errors.SourceMissingError),
+        (1, 'no matching ID found for prefix "x"', errors.SnapshotNotFoundError),
+        (1, "path nope: not found", errors.PathNotFoundError),
+        (1, "config file already exists", errors.RepositoryExistsError),
+        (1, "wrong password or no key found", errors.WrongPasswordError),
+        (1, "Access Denied.", errors.AccessDeniedError),
+        (1, "dial tcp: connect: connection refused", errors.UnreachableError),
+        (1, "ciphertext verification failed", errors.RepositoryDamagedError),
+        (1, "something new", errors.ResticFailedError),
+        (99, "", errors.ResticFailedError),
+    ],
+)
+def test_an_exit_code_and_its_words_become_an_error(
+    code: int, words: str, kind: type[errors.ResticError]
+) -> None:
+    error = errors.error_of(code, words.splitlines())
+
+    assert type(error) is kind
+    assert error.detail == words
+    assert error.exit_code == code
+
+
+def test_what_may_pass_by_itself_is_retryable() -> None:
+    assert errors.RepositoryLockedError.retryable
+    assert not errors.WrongPasswordError.retryable
+
+
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("backup-*.jsonl")), ids=lambda path: path.stem)
+def test_every_line_of_a_backup_is_understood(file: Path) -> None:
+    reader = Reader(BackupSummary)
+
+    messages = [reader.read(line) for line in file.read_bytes().splitlines()]
+
+    assert None not in messages
+    (summary,) = [each for each in messages if isinstance(each, BackupSummary)]
+    assert len(summary.snapshot_id) == 64
+    assert summary.files_new == 3
+    assert summary.backup_end is not None
+    assert [each for each in messages if isinstance(each, Status)]
+
+
+def test_an_unknown_message_is_accepted() -> None:
+    assert Reader().read(b'{"message_type":"novel","x":[1]}') == Message(message_type="novel")
+
+
+@pytest.mark.parametrize("line", [b"plain words", b"", b"{not json", b'{"message_type":"status",'])
+def test_text_for_people_is_no_message(line: bytes) -> None:
+    assert Reader().read(line) is None
+
+
+def test_the_tail_and_the_names_of_errors_are_bounded() -> None:
+    log = ErrorLog()
+    for number in range(1000):
+        log.feed(
+            b'{"message_type":"error","error":{"message":"open: denied"},'
+            b'"during":"archival","item":"/f%d"}' % number
+        )
+
+    finished = log.finished(3)
+
+    assert len(finished.tail) == 25
+    assert len(finished.items) == 100
+    assert finished.item_count == 1000
+    assert finished.tail[-1] == "/f999: open: denied"
+
+
+def test_a_file_that_fails_in_the_scan_and_in_the_backup_counts_once() -> None:
+    log = ErrorLog()
+    for during in (b"scan", b"archival"):
+        log.feed(b'{"message_type":"error","during":"%s","item":"/f"}' % during)
+
+    assert log.finished(3).item_count == 1
+
+
+async def test_exit_3_is_a_snapshot_without_some_files() -> None:
+    restic = scripted(
+        "backup",
+        Reply(stdout=[SUMMARY], stderr=["/nope does not exist, skipping"], exit_code=3),
+    )
+
+    result = await backup.run(restic, PATHS)
+
+    assert result.partial
+    assert result.unreadable == ("/nope",)
+    assert result.snapshot_id == "a" * 64
+
+
+async def test_a_dump_without_output_is_no_backup() -> None:
+    restic = scripted("backup", Reply(stdout=[SUMMARY], exit_code=3))
+
+    with pytest.raises(errors.EmptyDumpError) as caught:
+        await backup.run(restic, backup.BackupOptions(command=("true",)))
+
+    assert caught.value.snapshot_id == "a" * 64
+
+
+async def test_a_backup_without_a_summary_is_not_a_success() -> None:
+    with pytest.raises(errors.ResticOutputError):
+        await backup.run(scripted("backup", Reply()), PATHS)
+
+
+async def test_progress_is_told_as_it_comes() -> None:
+    seen: list[float] = []
+    status = '{"message_type":"status","percent_done":0.5,"current_files":["/a"]}'
+    restic = scripted("backup", Reply(stdout=[status, SUMMARY]))
+
+    await backup.run(restic, PATHS, on_progress=lambda each: seen.append(each.percent_done))
+
+    assert seen == [0.5]
+
+
+async def test_a_restore_that_lacks_files_names_them() -> None:
+    error = '{"message_type":"error","error":{"message":"bad"},"during":"restore","item":"/a"}'
+    options = restore.RestoreOptions(snapshot="x", target="/t")
+
+    with pytest.raises(errors.RestoreIncompleteError) as caught:
+        await restore.run(scripted("restore", Reply(stderr=[error], exit_code=1)), options)
+
+    assert caught.value.failed_files == ("/a",)
+
+
+async def test_a_check_that_finds_damage_has_run() -> None:
+    summary = '{"message_type":"summary","num_errors":2,"broken_packs":["ab"]}'
+    restic = scripted("check", Reply(stdout=[summary], exit_code=1))
+
+    result = await check.run(restic)
+
+    assert not result.sound
+    assert result.summary.broken_packs == ("ab",)
+
+
+async def test_a_check_that_could_not_run_is_an_error() -> None:
+    with pytest.raises(errors.ResticFailedError):
+        await check.run(scripted("check", Reply(exit_code=1)))
+
+
+def test_the_report_of_a_prune_is_read() -> None:
+    result = prune.parse((GOLDEN / "prune-0.19.1.txt").read_bytes().splitlines())
+
+    assert result.freed == round(5.723 * 1024 * 1024)
+    assert result.remaining == round(2.862 * 1024 * 1024)
+    assert "[0:00]" not in result.text
+
+
+@pytest.mark.parametrize("text", ["[]", "null"])
+async def test_no_snapshots_are_an_empty_list(text: str) -> None:
+    assert await snapshots.run(scripted("snapshots", Reply(stdout=[text]))) == ()
+
+
+async def test_a_list_that_is_not_understood_is_an_error() -> None:
+    with pytest.raises(errors.ResticOutputError):
+        await snapshots.run(scripted("snapshots", Reply(stdout=["[{}]"])))
+
+
+async def test_ls_fails_after_what_came_before() -> None:
+    node = '{"name":"a","type":"file","path":"/a","message_type":"node","mtime":' + (
+        '"2026-11-23T01:26:18.346066006Z"}'
+    )
+    restic = scripted("ls", Reply(stdout=[node], stderr=["no matching ID found"], exit_code=1))
+    seen = []
+
+    with pytest.raises(errors.SnapshotNotFoundError):
+        async with ls.open_stream(restic, ls.LsOptions(snapshot="x")) as nodes:
+            async for each in nodes:
+                seen.append(each.path)  # noqa: PERF401 - what came before the error counts
+
+    assert seen == ["/a"]
+
+
+def test_tags_survive_the_way_there_and_back() -> None:
+    tags = Tags(app="1", configuration="2", run="3", instance="4")
+
+    assert make_tags(tags) == ("app:1", "configuration:2", "run:3", "instance:4")
+    assert parse_tags((*make_tags(tags), "app:second", "mine", "other:5")) == tags
+
+
+@pytest.mark.parametrize("bad", ["a,b", " a "])
+def test_an_id_that_restic_would_take_apart_is_refused(bad: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        make_tags(Tags(app="x", run=f"{bad} ,"))
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("restic 0.19.1 compiled with go1.26.4 on linux/amd64", Version(0, 19, 1)),
+        ("restic 0.18.0-dev (compiled manually) compiled with go1.24", Version(0, 18, 0)),
+        ("0.17", Version(0, 17)),
+        ("1.2.3", Version(1, 2, 3)),
+    ],
+)
+def test_a_version_is_found_in_its_text(text: str, version: Version) -> None:
+    assert parse_version(text) == version
+
+
+def test_a_text_without_a_version_is_refused() -> None:
+    with pytest.raises(UnsupportedVersionError):
+        parse_version("busybox")
+
+
+def test_features_come_with_versions() -> None:
+    assert supports(Version(0, 19), Feature.MISSING_SOURCE_IS_PARTIAL)
+    assert not supports(Version(0, 18, 9), Feature.MISSING_SOURCE_IS_PARTIAL)
+    with pytest.raises(UnsupportedVersionError, match=r"0\.16\.5 is too old"):
+        require(Version(0, 16, 5))
+    with pytest.raises(UnsupportedVersionError, match=r"came with 0\.18\.0"):
+        require(Version(0, 17, 3), Feature.CHECK_JSON)
+    require(Version(0, 19, 1), Feature.CHECK_JSON)
