@@ -1,36 +1,63 @@
 #!/bin/sh
-# setup.sh run|dev : makes .venv from the lock files and fetches restic.
+# setup.sh run|dev : makes .venv from the lock files and fetches restic.  Quick when it is done already.
 #
-# Needs python3 (3.11 or newer) and pip, no root and no python3-venv: the environment is made
-# without pip inside, and filled from outside.  Safe to interrupt: the stamp is written last.
+# Needs python3 (3.11 or newer) with pip; no root and no python3-venv: the environment is made
+# without pip inside, and filled by the pip outside.  An interrupted run is started over.
 set -eu
 cd "$(dirname "$0")/.."
 KIND=${1:-run}
-PIP="python3 -m pip --disable-pip-version-check"
+# The python3 of the machine: the one in our own environment has no pip.
+PATH=$(printf '%s' "$PATH" | sed "s|$PWD/\.venv/bin:||g")
 
-python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
-    echo "setup: $(python3 --version) is too old; Holdfast needs Python 3.11 or newer." >&2
+say() { echo "setup: $*" >&2; }
+give_up() {
+    say "$*"
     exit 1
 }
+command -v python3 >/dev/null || give_up "there is no python3. On Debian: apt-get install python3 python3-pip"
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    give_up "$(python3 --version) is too old; Holdfast needs Python 3.11 or newer."
+python3 -m pip --version >/dev/null 2>&1 || give_up "python3 has no pip. On Debian: apt-get install python3-pip"
 
-stamp_of() { { python3 --version; pwd; cat pyproject.toml "$@"; } | sha256sum | cut -d' ' -f1; }
-fill() { # name, lock files…
-    name=$1
+mkdir -p .tools
+exec 9>.tools/lock
+flock 9 # one at a time; the next one finds it done
+
+# A moved folder or another Python makes every script in the environment wrong, and a pip that
+# was killed half-way leaves packages that it takes for whole.  Both begin anew.
+home="$(python3 -c 'import sys; print(sys.version, sys.prefix)') $PWD"
+if [ -e .venv/.unfinished ] || [ "$(cat .venv/.home 2>/dev/null)" != "$home" ]; then
+    rm -rf .venv
+    python3 -m venv --without-pip .venv
+    echo "$home" >.venv/.home
+fi
+
+digest() { cat pyproject.toml "$@" | sha256sum; }
+install() { python3 -m pip --disable-pip-version-check --python .venv/bin/python install --quiet "$@"; }
+fill() { # kind, lock files…
+    kind=$1
     shift
-    want=$(stamp_of "$@")
-    if [ "$(cat ".venv/.$name" 2>/dev/null)" = "$want" ]; then return; fi
-    if [ ! -x .venv/bin/python ]; then
-        rm -rf .venv
-        python3 -m venv --without-pip .venv
-    fi
-    echo "setup: packages ($name) into .venv" >&2
-    for lock in "$@"; do
-        $PIP --python .venv/bin/python install --quiet --require-hashes --only-binary=:all: -r "$lock"
-    done
-    $PIP --python .venv/bin/python install --quiet --no-deps --no-build-isolation --editable .
-    echo "$want" >".venv/.$name"
+    want=$(digest "$@")
+    if [ "$(cat ".venv/.$kind" 2>/dev/null)" = "$want" ]; then return; fi
+    say "packages ($kind) into .venv"
+    touch .venv/.unfinished
+    for lock in "$@"; do install --require-hashes --only-binary=:all: -r "$lock"; done
+    install --no-deps --no-build-isolation --editable .
+    echo "$want" >".venv/.$kind"
+    rm .venv/.unfinished
 }
+case $KIND in
+run) [ "$(cat .venv/.dev 2>/dev/null)" = "$(digest requirements/run.txt requirements/dev.txt)" ] ||
+    fill run requirements/run.txt ;;
+dev) fill dev requirements/run.txt requirements/dev.txt ;;
+*) give_up "run or dev, not $KIND" ;;
+esac
 
-if [ "$KIND" = dev ]; then fill dev requirements/run.txt requirements/dev.txt; else fill run requirements/run.txt; fi
-sh deploy/install-restic.sh .tools
-ln -sf ../../.tools/bin/restic .venv/bin/restic
+if sh deploy/install-restic.sh .tools; then
+    ln -sfn ../../.tools/bin/restic .venv/bin/restic
+else
+    # Not a Debian, or no pin for its processor: take the machine's own; 'doctor' looks at its version.
+    restic=$(command -v "${HOLDFAST_RESTIC:-restic}") || exit 1
+    say "taking $restic instead"
+    ln -sfn "$restic" .venv/bin/restic
+fi

@@ -110,6 +110,9 @@ class RcloneS3:
                 f"{self.access_key},{self.secret_key}",
                 "--vfs-cache-mode",
                 "off",
+                # What a test puts into the directory is seen at once.
+                "--dir-cache-time",
+                "0s",
                 str(self.data),
             ],
             stdout=subprocess.DEVNULL,

@@ -9,10 +9,11 @@ import shutil
 import signal
 import subprocess
 import time
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from holdfast.devices.base import (
     GRACE,
@@ -44,40 +45,57 @@ class LocalRunner:
     @contextlib.asynccontextmanager
     async def start(self, program: Program) -> AsyncIterator[Process]:
         """See ``Runner.start``."""
+        async with contextlib.AsyncExitStack() as stack:
+            process = await self._start(program, stack)
+            try:
+                yield process
+            finally:
+                await _to_the_end(process.close())
+
+    async def _start(self, program: Program, stack: contextlib.AsyncExitStack) -> "LocalProcess":
         environment = {**self._environment, **program.environment}
         if program.run_id:
             environment[RUN_MARKER] = program.run_id
         argv = [_find(program.argv[0], environment), *program.argv[1:]]
 
-        with _descriptors(program.secrets) as descriptors:
-            for name, descriptor in descriptors.items():
-                environment[name] = f"/proc/self/fd/{descriptor}"
+        with contextlib.ExitStack() as ours:  # what the child has and we need not keep
+            inherited: list[int] = []
+            for name, secret in program.secrets.items():
+                inherited.append(_memory(secret.reveal().encode(), ours))
+                environment[name] = f"/proc/self/fd/{inherited[-1]}"
+            stdin = _memory(_bytes(program.stdin), ours) if program.stdin else DEVNULL
+            output, stdout = await _pipe(stack, ours)
+            errors, stderr = await _pipe(stack, ours)
+            # The child holds the reading ends as well: were we to die, its next line would
+            # otherwise break the pipe, and restic would die of that before it took its
+            # lock away.
+            inherited += [output.descriptor, errors.descriptor]
             child = await asyncio.create_subprocess_exec(
                 *_die_with_us(),
                 *argv,
-                stdin=PIPE if program.stdin else DEVNULL,
-                stdout=PIPE,
-                stderr=PIPE,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
                 cwd=program.cwd,
                 env=environment,
-                pass_fds=tuple(descriptors.values()),
+                pass_fds=inherited,
                 start_new_session=True,
             )
-        process = LocalProcess(child)
-        feeding = asyncio.create_task(_feed(child, program.stdin))
-        try:
-            yield process
-        finally:
-            await _to_the_end(process.close())
-            feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
+        return LocalProcess(child, output.reader, errors.reader)
 
 
 class LocalProcess:
     """A child of this process.  See ``Process``."""
 
-    def __init__(self, child: asyncio.subprocess.Process) -> None:
+    def __init__(
+        self,
+        child: asyncio.subprocess.Process,
+        output: asyncio.StreamReader,
+        errors: asyncio.StreamReader,
+    ) -> None:
         self._child = child
+        self._output = output
+        self._errors = errors
 
     @property
     def pid(self) -> int:
@@ -89,11 +107,11 @@ class LocalProcess:
 
     def chunks(self) -> AsyncIterator[bytes]:
         """See ``Process.chunks``."""
-        return _chunks(self._child.stdout)
+        return _chunks(self._output)
 
     def error_lines(self) -> AsyncIterator[bytes]:
         """See ``Process.error_lines``."""
-        return split_lines(_chunks(self._child.stderr))
+        return split_lines(_chunks(self._errors))
 
     async def wait(self) -> int:
         """See ``Process.wait``."""
@@ -106,33 +124,22 @@ class LocalProcess:
         with contextlib.suppress(ProcessLookupError):
             self._child.terminate()
         # A program that writes into a full pipe would not get to its own cleaning up.
-        streams = (self._child.stdout, self._child.stderr)
-        draining = [asyncio.create_task(_drain(stream)) for stream in streams]
+        draining = [asyncio.create_task(_drain(stream)) for stream in (self._output, self._errors)]
         try:
             async with asyncio.timeout(grace):
-                await self._exited()
+                return await self._child.wait()
         except TimeoutError:
             self._kill_group()
-            await self._exited()
-        self._kill_group()
-        for task in draining:
-            task.cancel()
-        await asyncio.gather(*draining, return_exceptions=True)
-        assert self._child.returncode is not None
-        return self._child.returncode
+            return await self._child.wait()
+        finally:
+            self._kill_group()
+            for task in draining:
+                task.cancel()
+            await asyncio.gather(*draining, return_exceptions=True)
 
     async def close(self) -> None:
-        """End what still runs and let go of the pipes."""
+        """End it if it still runs."""
         await self.terminate()
-        # A grandchild that holds a pipe open would keep the transport, and with it us.
-        transport = getattr(self._child, "_transport", None)
-        if transport is not None:
-            transport.close()
-
-    async def _exited(self) -> None:
-        # wait() also waits for the pipes, which a grandchild may hold open for long.
-        while self._child.returncode is None:  # noqa: ASYNC110 - asyncio has no event for it
-            await asyncio.sleep(0.01)
 
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -222,28 +229,44 @@ def _all_gone(descriptors: list[int], seconds: float) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def _descriptors(secrets: Mapping[str, Secret]) -> Iterator[dict[str, int]]:
-    """Descriptors of sealed memory, one a secret, that never touch a disk.
+class _Pipe(NamedTuple):
+    reader: asyncio.StreamReader
+    descriptor: int
+    """The reading end."""
 
-    Closed on our side when the block ends; the child has its own by then.
+
+async def _pipe(kept: contextlib.AsyncExitStack, given: contextlib.ExitStack) -> tuple[_Pipe, int]:
+    """A pipe from a child: our end is closed by *kept*, the writing one by *given*."""
+    reading, writing = os.pipe()
+    given.callback(os.close, writing)
+    reader = asyncio.StreamReader(limit=CHUNK)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(reading, "rb", buffering=0)
+    )
+    kept.callback(transport.close)
+    return _Pipe(reader, reading), writing
+
+
+def _memory(content: bytes, given: contextlib.ExitStack) -> int:
+    """A descriptor of sealed memory that reads as *content* and never touches a disk.
+
+    Closed on our side by *given*; the child has its own by then.
     """
-    opened: dict[str, int] = {}
-    try:
-        for name, secret in secrets.items():
-            opened[name] = descriptor = os.memfd_create(
-                "holdfast", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING
-            )
-            os.write(descriptor, secret.reveal().encode())
-            fcntl.fcntl(
-                descriptor,
-                fcntl.F_ADD_SEALS,
-                fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL,
-            )
-        yield opened
-    finally:
-        for descriptor in opened.values():
-            os.close(descriptor)
+    descriptor = os.memfd_create("holdfast", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    given.callback(os.close, descriptor)
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    fcntl.fcntl(
+        descriptor,
+        fcntl.F_ADD_SEALS,
+        fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL,
+    )
+    return descriptor
+
+
+def _bytes(content: bytes | Secret) -> bytes:
+    return content.reveal().encode() if isinstance(content, Secret) else content
 
 
 def _find(program: str, environment: Mapping[str, str]) -> str:
@@ -266,24 +289,12 @@ def _die_with_us() -> tuple[str, ...]:
     return (setpriv, "--pdeathsig", "TERM", "--")
 
 
-async def _feed(child: asyncio.subprocess.Process, content: bytes | Secret) -> None:
-    if child.stdin is None:
-        return
-    data = content.reveal().encode() if isinstance(content, Secret) else content
-    # A program that ends without reading all of it says why by its exit code.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        child.stdin.write(data)
-        await child.stdin.drain()
-        child.stdin.close()
-
-
-async def _chunks(stream: asyncio.StreamReader | None) -> AsyncIterator[bytes]:
-    assert stream is not None
+async def _chunks(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
     while chunk := await stream.read(CHUNK):
         yield chunk
 
 
-async def _drain(stream: asyncio.StreamReader | None) -> None:
+async def _drain(stream: asyncio.StreamReader) -> None:
     # Somebody who still waits for this stream drains it for us.
     with contextlib.suppress(RuntimeError):
         async for _ in _chunks(stream):

@@ -10,7 +10,13 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from holdfast.embedded.process import Child, ServerStartError, Supervised
+from holdfast.embedded.process import (
+    Child,
+    DirectoryLock,
+    ServerStartError,
+    Supervised,
+    kill_if_it_fails,
+)
 
 START_SECONDS = 30.0
 
@@ -21,17 +27,22 @@ def nats_server_binary() -> Path:
         binary = Path(folder) / "nats-server"
         if os.access(binary, os.X_OK):
             return binary
-    raise ServerStartError("There is no nats-server.", guidance="Run 'just setup'.")
+    raise ServerStartError("There is no nats-server.", guidance="Run './just setup'.")
 
 
 class EmbeddedNats(Supervised):
-    """One server on 127.0.0.1; everything it has is below *data*."""
+    """One server on 127.0.0.1; everything it has is below *data*.
+
+    With *port* 0 the server takes a free one at its first start and keeps it over
+    restarts, so that connected clients find it again.
+    """
 
     def __init__(self, data: Path, port: int = 0) -> None:
         super().__init__("nats")
         self._data = data
         self._port = port
         self._token = ""
+        self._lock = DirectoryLock(data / "lock")
 
     @property
     def url(self) -> str:
@@ -40,26 +51,61 @@ class EmbeddedNats(Supervised):
 
     async def launch(self) -> Child:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._token = self._token or _token(self._data / "token")
-        self._port = self._port or free_port()
-        config = self._data / "nats.conf"
-        write_private(config, _config(self._data / "jetstream", self._port, self._token))
-        child = Child([nats_server_binary(), "-c", config], self._data / "nats.log")
-        await child.start()
-        await wait_for_port(child, self._port, "The NATS server")
+        descriptor = await self._lock.take()
+        try:
+            self._token = self._token or _token(self._data / "token")
+            for old in self._data.glob("*.ports"):
+                old.unlink(missing_ok=True)
+            config = self._data / "nats.conf"
+            write_private(config, _config(self._data, self._port, self._token))
+            child = Child(
+                [nats_server_binary(), "-c", config],
+                self._data / "nats.log",
+                keeps_open=[descriptor],
+            )
+            await child.start()
+        finally:
+            self._lock.release()
+        await kill_if_it_fails(child, asyncio.ensure_future(self._learn_port(child)))
         return child
 
     async def end(self, child: Child) -> None:
         await child.stop(signal.SIGTERM)
 
+    async def _learn_port(self, child: Child) -> None:
+        """From the file that the server writes once it listens.
 
-def _config(store: Path, port: int, token: str) -> str:
+        Connecting instead could meet a stranger who took the port before the server did.
+        """
+        ports = self._data / f"nats-server_{child.pid}.ports"
+        deadline = asyncio.get_running_loop().time() + START_SECONDS
+        while True:
+            found = _port_in(ports)
+            if found is not None:
+                self._port = found
+                return
+            if not child.running or asyncio.get_running_loop().time() > deadline:
+                raise child.failure("The NATS server")
+            await asyncio.sleep(0.005)
+
+
+def _port_in(ports: Path) -> int | None:
+    """The client port in the server's file; None while it is not whole."""
+    try:
+        return int(json.loads(ports.read_text())["nats"][0].rpartition(":")[2])
+    except (OSError, ValueError, LookupError):
+        return None
+
+
+def _config(data: Path, port: int, token: str) -> str:
     """The server's settings.  Every message is on the disk before it is acknowledged."""
+    store = json.dumps(str(data / "jetstream"))
     return "\n".join(
         (
-            f"listen: 127.0.0.1:{port}",
+            f"listen: 127.0.0.1:{port or -1}",
+            f"ports_file_dir: {json.dumps(str(data))}",
             f"authorization {{ token: {json.dumps(token)} }}",
-            f"jetstream {{ store_dir: {json.dumps(str(store))}, sync_interval: always }}",
+            f"jetstream {{ store_dir: {store}, sync_interval: always }}",
             "max_payload: 8MB",
             "",
         )
@@ -90,18 +136,3 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-async def wait_for_port(child: Child, port: int, what: str) -> None:
-    """Until somebody listens.  Raises ServerStartError when the program ends, or never does."""
-    deadline = asyncio.get_running_loop().time() + START_SECONDS
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            if not child.running or asyncio.get_running_loop().time() > deadline:
-                raise child.failure(what) from None
-            await asyncio.sleep(0.01)
-        else:
-            writer.close()
-            return

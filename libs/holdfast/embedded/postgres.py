@@ -12,14 +12,23 @@ import signal
 import tempfile
 from pathlib import Path
 
-from holdfast.embedded.process import Child, ServerStartError, Supervised
+from holdfast.embedded.process import (
+    Child,
+    DirectoryLock,
+    ServerStartError,
+    Supervised,
+    kill_if_it_fails,
+)
+from holdfast.embedded.user import as_ordinary_user
 
 START_SECONDS = 60.0
-SOCKET_PATH_LIMIT = 100
-"""The kernel takes 107 bytes; the socket's own name has some of them."""
+SOCKET_NAME = ".s.PGSQL.5432"
+SOCKET_PATH_LIMIT = 107
+"""Bytes that the kernel takes for the path of a socket."""
 
 SETTINGS = {
     "listen_addresses": "",
+    "unix_socket_permissions": "0700",
     "shared_buffers": "32MB",
     "max_connections": "60",
     "max_wal_size": "256MB",
@@ -41,7 +50,7 @@ def postgres_binaries() -> Path:
         folder = Path(found.origin).parent / "pginstall18" / "bin"
         if os.access(folder / "postgres", os.X_OK):
             return folder
-    raise ServerStartError("There is no Postgres.", guidance="Run 'just setup'.")
+    raise ServerStartError("There is no Postgres.", guidance="Run './just setup'.")
 
 
 class EmbeddedPostgres(Supervised):
@@ -51,6 +60,7 @@ class EmbeddedPostgres(Supervised):
         super().__init__("postgres")
         self._data = data
         self._sockets = data / "run"
+        self._lock = DirectoryLock(data / "lock")
 
     @property
     def dsn(self) -> str:
@@ -59,46 +69,59 @@ class EmbeddedPostgres(Supervised):
 
     async def launch(self) -> Child:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._sockets = _socket_directory(self._data, self._sockets)
-        cluster = self._data / "cluster"
-        if not (cluster / "PG_VERSION").exists():
-            await self._make_cluster(cluster)
-        child = self._child_of(cluster)
-        await child.start()
-        await self._wait_until_it_serves(child)
+        descriptor = await self._lock.take()
+        try:
+            self._sockets = _socket_directory(self._data)
+            cluster = self._data / "cluster"
+            if not (cluster / "PG_VERSION").exists():
+                await self._make_cluster(cluster, descriptor)
+            child = await self._child_of(cluster, descriptor)
+            await child.start()
+        finally:
+            self._lock.release()
+        await kill_if_it_fails(child, asyncio.ensure_future(self._wait_until_it_serves(child)))
         return child
 
     async def end(self, child: Child) -> None:
         # SIGINT is Postgres' fast shutdown: clients are sent away, everything is written.
         await child.stop(signal.SIGINT, seconds=30)
-        if self._sockets.parent != self._data:
-            shutil.rmtree(self._sockets, ignore_errors=True)
+        shutil.rmtree(self._sockets, ignore_errors=True)
 
-    async def _make_cluster(self, cluster: Path) -> None:
+    async def _make_cluster(self, cluster: Path, descriptor: int) -> None:
         """Initialise beside it, then move it into place: a cluster is there whole or not at all."""
         part = self._data / "cluster.part"
+        # What a killed initdb left.  Nobody writes there any more: we hold the lock.
         shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(mode=0o700)
         child = Child(
             [
                 postgres_binaries() / "initdb",
                 f"--pgdata={part}",
                 "--username=holdfast",
+                # The socket's directory keeps others out: only its owner gets there.
                 "--auth=trust",
                 "--encoding=UTF8",
                 "--locale=C",
                 "--data-checksums",
             ],
             self._data / "initdb.log",
-            prefix=as_ordinary_user(),
+            prefix=await as_ordinary_user(postgres_binaries(), self._data, part),
+            keeps_open=[descriptor],
         )
         await child.start()
-        if await child.wait() != 0:
+        try:
+            code = await child.wait()
+        except BaseException:
+            await asyncio.shield(child.stop(signal.SIGKILL))
+            raise
+        if code != 0:
             raise child.failure("Postgres")
         part.rename(cluster)
+        _sync_directory(self._data)
 
-    def _child_of(self, cluster: Path) -> Child:
-        # A pid file outlives a kill -9, and its number may be another process by now.
-        # We hold the data directory's lock and our children die with us: nobody serves it.
+    async def _child_of(self, cluster: Path, descriptor: int) -> Child:
+        # A pid file outlives a kill -9, and its number may be another process by now, which
+        # would keep Postgres from starting.  We hold the lock: nobody serves this cluster.
         (cluster / "postmaster.pid").unlink(missing_ok=True)
         settings = {**SETTINGS, "unix_socket_directories": str(self._sockets)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -107,7 +130,10 @@ class EmbeddedPostgres(Supervised):
             self._data / "postgres.log",
             # SIGQUIT: the postmaster ends its own children at once; the log replays at the start.
             death_signal="QUIT",
-            prefix=as_ordinary_user(),
+            prefix=await as_ordinary_user(
+                postgres_binaries(), self._data, cluster, self._sockets
+            ),
+            keeps_open=[descriptor],
         )
 
     async def _wait_until_it_serves(self, child: Child) -> None:
@@ -128,24 +154,29 @@ class EmbeddedPostgres(Supervised):
             await asyncio.sleep(0.02)
 
 
-def as_ordinary_user() -> list[str]:
-    """What to put before a Postgres program, which refuses to run as root.
+def _socket_directory(data: Path) -> Path:
+    """A private, empty directory for the socket whose path is short enough for the kernel.
 
-    For root: a user namespace in which root is called nobody.  To the kernel it
-    stays root, so a data directory below /root can be reached; inside, the check
-    for root is content.
+    ``run`` in *data*; where that is too long, it is a link to one in the system's
+    temporary directory.  What a killed predecessor left is removed.
     """
-    if os.geteuid() != 0:
-        return []
-    return ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--"]
-
-
-def _socket_directory(data: Path, present: Path) -> Path:
-    """A private directory for the socket whose path is short enough for the kernel."""
-    if present.exists() and present.parent != data:
-        return present
     inside = data / "run"
-    if len(os.fsencode(inside)) > SOCKET_PATH_LIMIT - len(".s.PGSQL.5432"):
-        return Path(tempfile.mkdtemp(prefix="holdfast-"))
-    inside.mkdir(mode=0o700, exist_ok=True)
-    return inside
+    if inside.is_symlink():
+        shutil.rmtree(inside.readlink(), ignore_errors=True)
+        inside.unlink()
+    shutil.rmtree(inside, ignore_errors=True)
+    if len(os.fsencode(inside / SOCKET_NAME)) <= SOCKET_PATH_LIMIT:
+        inside.mkdir(mode=0o700)
+        return inside
+    short = Path(tempfile.mkdtemp(prefix="holdfast-"))
+    inside.symlink_to(short)
+    return short
+
+
+def _sync_directory(folder: Path) -> None:
+    """Make a rename in it outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,6 +1,7 @@
 """A server as a child process that ends with us, however we end."""
 
 import asyncio
+import fcntl
 import os
 import signal
 from collections.abc import Sequence
@@ -12,6 +13,16 @@ from holdfast.telemetry.logs import Log
 
 log = Log("embedded")
 
+LEFTOVER_SECONDS = 30.0
+"""How long the processes of a killed predecessor may take to be gone."""
+
+LOG_BYTES = 8 * 1024 * 1024
+"""A log larger than this is put aside at the next start, in the place of the one before."""
+
+# Asked for before the program starts, the death signal misses a parent that died a moment
+# earlier.  So the shell looks who its parent is, and starts the program only for us.
+UNLESS_ORPHANED = 'test "$PPID" = "$0" && exec "$@"'
+
 
 class ServerStartError(HoldfastError):
     """A server that Holdfast brings along did not start."""
@@ -20,11 +31,58 @@ class ServerStartError(HoldfastError):
     guidance = "Its log says why; 'holdfast doctor' says what is missing."
 
 
+class DirectoryLock:
+    """Whether any process serves a directory, as the kernel knows it.
+
+    The lock's file descriptor is handed to the server, which hands it on to its own
+    children: it is free again when the last of them has ended.  A pid file cannot
+    tell that: its number may belong to somebody else by now.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    async def take(self) -> int:
+        """The descriptor to hand on.  Raises ServerStartError when others keep it too long."""
+        self.release()
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            async with asyncio.timeout(LEFTOVER_SECONDS):
+                while not _try_lock(descriptor):  # noqa: ASYNC110 - the kernel sets no Event
+                    await asyncio.sleep(0.02)
+        except BaseException as error:
+            os.close(descriptor)
+            if isinstance(error, TimeoutError):
+                raise ServerStartError(
+                    f"Another server still uses {self._path.parent}.",
+                    guidance="Stop it first, or name another directory with --data.",
+                ) from None
+            raise
+        self._descriptor = descriptor
+        return descriptor
+
+    def release(self) -> None:
+        """Close our own copy; the server's stays."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 class Child:
     """One program, its output in a log file, in a session of its own.
 
     Of its own, so that a Ctrl-C in the terminal reaches only us and we stop the
-    children in order.  The kernel ends it when we die (PR_SET_PDEATHSIG).
+    children in order.  The kernel ends it when we die (PR_SET_PDEATHSIG): to be
+    exact, when the thread that started it ends.
     """
 
     def __init__(
@@ -34,14 +92,20 @@ class Child:
         *,
         death_signal: str = "KILL",
         prefix: Sequence[str] = (),
+        keeps_open: Sequence[int] = (),
     ) -> None:
-        self._argv = [*prefix, "setpriv", "--pdeathsig", death_signal, "--", *map(str, argv)]
+        self._program = Path(argv[0]).name
+        guard = ["setpriv", "--pdeathsig", death_signal, "--", "sh", "-c", UNLESS_ORPHANED]
+        self._argv = [*prefix, *guard, str(os.getpid()), *map(str, argv)]
         self._log_path = log_path
+        self._keeps_open = tuple(keeps_open)
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
         """Start it.  Raises ServerStartError when there is no such program."""
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        if self._log_path.exists() and self._log_path.stat().st_size > LOG_BYTES:
+            self._log_path.replace(self._log_path.with_suffix(".log.1"))
         with self._log_path.open("ab") as output:
             try:
                 self._process = await asyncio.create_subprocess_exec(
@@ -50,6 +114,8 @@ class Child:
                     stdout=output,
                     stderr=output,
                     start_new_session=True,
+                    pass_fds=self._keeps_open,
+                    cwd="/",
                     env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
                 )
             except OSError as error:
@@ -77,8 +143,8 @@ class Child:
             self._process.send_signal(number)
         try:
             await asyncio.wait_for(self._process.wait(), seconds)
-        except asyncio.TimeoutError:
-            log.warning("server_killed", program=self._argv[-1], after_seconds=seconds)
+        except TimeoutError:
+            log.warning("server_killed", program=self._program, after_seconds=seconds)
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
@@ -100,8 +166,13 @@ class Supervised:
         self._keeper: asyncio.Task[None] | None = None
         self._child: Child | None = None
 
+    @property
+    def pid(self) -> int:
+        """The server's process id; 0 when there is none."""
+        return self._child.pid if self._child is not None else 0
+
     async def launch(self) -> Child:
-        """Start the server and return once it serves."""
+        """Start the server and return once it serves; when that fails, leave nothing running."""
         raise NotImplementedError
 
     async def end(self, child: Child) -> None:
@@ -109,18 +180,19 @@ class Supervised:
         raise NotImplementedError
 
     async def start(self) -> None:
-        """Start it, and keep it started."""
+        """Start it, and keep it started.  Raises ServerStartError."""
         self._child = await self.launch()
         self._keeper = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """Stop it for good."""
+        """Stop it for good.  Does nothing when it was never started."""
         if self._keeper is not None:
             self._keeper.cancel()
             await asyncio.gather(self._keeper, return_exceptions=True)
             self._keeper = None
         if self._child is not None:
-            await self.end(self._child)
+            child, self._child = self._child, None
+            await self.end(child)
 
     async def _keep(self) -> None:
         while self._child is not None:
@@ -131,3 +203,12 @@ class Supervised:
             except ServerStartError as error:
                 log.error("server_restart_failed", server=self._name, error=error.detail[-500:])
                 await asyncio.sleep(1)
+
+
+async def kill_if_it_fails(child: Child, serves: asyncio.Future[None]) -> None:
+    """Wait until it serves; when that fails or is cancelled, end the program first."""
+    try:
+        await serves
+    except BaseException:
+        await asyncio.shield(child.stop(signal.SIGKILL))
+        raise

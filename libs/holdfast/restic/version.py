@@ -27,7 +27,7 @@ class Feature(StrEnum):
     """Something that not every version has."""
 
     EXIT_CODES = "exit codes 10 and 11"
-    EXIT_CODE_WRONG_PASSWORD = "exit code 12"
+    EXIT_CODE_12 = "exit code 12 for a wrong password"
     INCLUDE_FILE = "restore --include-file"
     RESTORE_OVERWRITE = "restore --overwrite"
     RESTORE_DRY_RUN = "restore --dry-run"
@@ -40,7 +40,7 @@ class Feature(StrEnum):
 
 SINCE: dict[Feature, Version] = {
     Feature.EXIT_CODES: Version(0, 17),
-    Feature.EXIT_CODE_WRONG_PASSWORD: Version(0, 17, 1),
+    Feature.EXIT_CODE_12: Version(0, 17, 1),
     Feature.INCLUDE_FILE: Version(0, 17),
     Feature.RESTORE_OVERWRITE: Version(0, 17),
     Feature.RESTORE_DRY_RUN: Version(0, 17),

@@ -156,6 +156,6 @@ def _ctr(key: bytes, nonce: bytes, data: bytes) -> bytes:
 
 def _mac_key(k: bytes, r: bytes, nonce: bytes) -> bytes:
     """Poly1305-AES: the one-time half of Poly1305's key is the nonce under AES."""
-    # One block of AES as such, which is what the construction is made of.
-    block = Cipher(algorithms.AES(k), modes.ECB()).encryptor()
+    # ECB of one block is AES as such, which is what the construction is made of.
+    block = Cipher(algorithms.AES(k), modes.ECB()).encryptor()  # noqa: S305 - as said
     return r + block.update(nonce)

@@ -1,7 +1,6 @@
 """The web application: a table of contents of the routes."""
 
 from litestar import Litestar, Router
-from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
@@ -15,7 +14,7 @@ from holdfast.gateway.api.policies import PolicyRoutes
 from holdfast.gateway.api.runs import RunRoutes, status
 from holdfast.gateway.api.schema import schema
 from holdfast.gateway.api.snapshots import SnapshotRoutes
-from holdfast.gateway.auth import require_token
+from holdfast.gateway.auth import token_guard
 from holdfast.gateway.deps import Deps
 from holdfast.gateway.errors import API, on_error
 
@@ -30,7 +29,7 @@ def create_app(deps: Deps, openapi_config: OpenAPIConfig | None = None) -> Lites
     """
     with_token = Router(
         "/",
-        guards=[require_token],
+        guards=[token_guard(lambda: deps.tokens)],
         route_handlers=[
             # The short form of the address; described once, below /api/v1.
             Router("/", include_in_schema=False, route_handlers=[events]),
@@ -58,7 +57,6 @@ def create_app(deps: Deps, openapi_config: OpenAPIConfig | None = None) -> Lites
             "deps": Provide(lambda: deps, sync_to_thread=False),
         },
         exception_handlers={Exception: on_error},
-        state=State({"tokens": deps.tokens}),
         request_max_body_size=MAX_BODY_BYTES,
         openapi_config=openapi_config,
         logging_config=None,

@@ -1,14 +1,16 @@
 """Bearer tokens: whose request it is, asked of the catalog and remembered for seconds."""
 
-import hashlib
 from collections.abc import Callable
+from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
 
 from holdfast.events.queries import Principal, VerifyToken
 from holdfast.gateway.catalog_client import CatalogClient
 from holdfast.kernel.errors import UnauthorizedError
+from holdfast.secretbox.tokens import token_hash
 
 REMEMBER_SECONDS = 10.0
 """How long a token that was withdrawn may still work."""
@@ -37,24 +39,27 @@ class TokenVerifier:
         token = token.strip()
         if scheme.lower() != "bearer" or not token or len(token) > MAX_TOKEN_LENGTH:
             raise UnauthorizedError
-        token_hash = hashlib.sha256(token.encode()).digest()
-        principal, until = self._known.get(token_hash, (None, 0.0))
+        hashed = token_hash(token)
+        principal, until = self._known.get(hashed, (None, 0.0))
         if principal is not None and self._monotonic() < until:
             return principal
-        self._known.pop(token_hash, None)
-        principal = await self._catalog.ask(VerifyToken(token_hash=token_hash))
-        self._remember(token_hash, principal)
+        self._known.pop(hashed, None)
+        principal = await self._catalog.ask(VerifyToken(token_hash=hashed))
+        self._remember(hashed, principal)
         return principal
 
-    def _remember(self, token_hash: bytes, principal: Principal) -> None:
+    def _remember(self, hashed: bytes, principal: Principal) -> None:
         now = self._monotonic()
         for other, (_, until) in tuple(self._known.items()):
             if until <= now:
                 del self._known[other]
-        self._known[token_hash] = (principal, now + REMEMBER_SECONDS)
+        self._known[hashed] = (principal, now + REMEMBER_SECONDS)
 
 
-async def require_token(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]  # the guard's signature in Litestar
-    """Let a request pass that has a known token.  Raises UnauthorizedError."""
-    tokens: TokenVerifier = connection.app.state.tokens
-    await tokens.verify(connection.headers.get("authorization", ""))
+def token_guard(verifier: Callable[[], TokenVerifier]) -> Guard:
+    """Lets a request pass that has a known token; the others get UnauthorizedError."""
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        await verifier().verify(connection.headers.get("authorization", ""))
+
+    return guard

@@ -27,6 +27,9 @@ WAIT_SECONDS = 120.0
 PATIENCE_SECONDS = 15.0
 """A run goes on while the catalog restarts; so does waiting for it."""
 
+PAUSE_SECONDS = 1.0
+"""Between two questions while the catalog is away."""
+
 SECRETS_PURPOSE = "destination-secrets"
 
 
@@ -36,15 +39,13 @@ class Asks(Protocol):
     @property
     def connected(self) -> bool: ...
 
-    async def request(self, query: Query[R], *, timeout: float = ...) -> R: ...  # noqa: ASYNC109 - the bus's signature
+    async def request(self, query: Query[R], *, timeout: float = ...) -> R: ...
 
 
 class CatalogClient:
     """The gateway's one way to the catalog."""
 
-    def __init__(
-        self, bus: Asks, stopping: asyncio.Event, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, bus: Asks, stopping: asyncio.Event, monotonic: Callable[[], float]) -> None:
         self._bus = bus
         self._stopping = stopping
         self._monotonic = monotonic
@@ -116,8 +117,8 @@ class CatalogClient:
             stopping.cancel()
 
     async def _pause(self) -> None:
-        """A second, or less when this process is to end."""
+        """Wait a little, or less when this process is to end."""
         try:
-            await asyncio.wait_for(self._stopping.wait(), 1.0)
+            await asyncio.wait_for(self._stopping.wait(), PAUSE_SECONDS)
         except TimeoutError:
             return

@@ -13,6 +13,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from holdfast.events.run import Failure, RunStatus
 from holdfast.events.views import RunView
 from holdfast.gateway.schemas.problem import FieldError, Problem
+from holdfast.gateway.schemas.text import IN_WORDS
 from holdfast.kernel.errors import HoldfastError, UnavailableError
 from holdfast.kernel.ids import new_id
 from holdfast.telemetry.logs import Log
@@ -119,6 +120,8 @@ def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[byte
             problem = _of_ours(error, path)
         case ValidationException():
             problem = _of_validation(error, path)
+        case RecursionError():  # from decoding: a body of a hundred thousand brackets
+            problem = _problem("invalid_request", 400, "The body is nested too deeply.", path)
         case HTTPException() if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
             problem = _of_framework(error, path, request.method)
         case _:
@@ -186,17 +189,21 @@ def _field_error(raw: dict[str, Any]) -> FieldError:
     field = str(raw.get("key", ""))
     if field == "data":  # the body as a whole
         field = ""
+    if message == "'data'":  # the framework's word for no body at all
+        message = "The body is missing"
     if where := _WHERE.search(message):
         message = message[: where.start()]
         field = field or where[1]
     if named := _NAMED.search(message):
         field = f"{field}.{named[1]}" if field else named[1]
+    message = next((word for rule, word in IN_WORDS.items() if repr(rule) in message), message)
     return FieldError(field=field, message=message)
 
 
 def _of_framework(error: HTTPException, path: str, method: str) -> Problem:
     status = error.status_code
     detail = {
+        400: f"The body is not valid JSON: {error.detail}",
         404: f"There is nothing at {path}.",
         405: f"{method} is not offered at {path}.",
         413: "The body is larger than 1 MiB.",

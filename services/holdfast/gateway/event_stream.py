@@ -22,6 +22,9 @@ KEEP_ALIVE_SECONDS = 15.0
 RESUME_SECONDS = 1.0
 """After the bus broke off, try again after this long."""
 
+LOOK_SECONDS = 0.2
+"""How often to look whether the bus is still connected."""
+
 RECONNECT_MILLISECONDS = 2000
 """What a client is told to wait before it comes back."""
 
@@ -59,6 +62,13 @@ def frame(event: Event, sequence: int | None = None) -> bytes:
     )
     place = b"" if sequence is None else b"id: %d\n" % sequence
     return b"%bevent: %b\ndata: %b\n\n" % (place, event.TYPE.encode(), body)
+
+
+class _Place:
+    """How far one client's stream has come."""
+
+    def __init__(self, after: int | None) -> None:
+        self.after = after
 
 
 class EventStream:
@@ -122,18 +132,39 @@ class EventStream:
     async def _pump_facts(
         self, queue: asyncio.Queue[bytes], after: int | None, types: frozenset[str]
     ) -> None:
-        """Facts in order; goes on after the last one when the bus breaks off."""
+        """Facts in order; after the bus broke off, on from the last one.
+
+        nats-py notices only after twenty seconds that the server has lost its consumer in
+        a restart, so each lost connection ends the reading.
+        """
+        place = _Place(after)
         while True:
+            reading = self._start(self._read_facts(queue, place, types))
+            broken = self._start(self._until_connected(False))
             try:
-                watch = cast(AsyncGenerator[tuple[int, Event], None], self._bus.facts(after))
-                async with aclosing(watch) as facts:
-                    async for sequence, event in facts:
-                        after = sequence
-                        if not types or event.TYPE in types:
-                            await queue.put(frame(event, sequence))
-            except Exception as error:
-                log.warning("event_stream_interrupted", error=f"{type(error).__name__}: {error}")
+                await asyncio.wait({reading, broken}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                reading.cancel()
+                broken.cancel()
             await asyncio.sleep(RESUME_SECONDS)
+            await self._until_connected(True)
+
+    async def _read_facts(
+        self, queue: asyncio.Queue[bytes], place: "_Place", types: frozenset[str]
+    ) -> None:
+        try:
+            watch = cast(AsyncGenerator[tuple[int, Event], None], self._bus.facts(place.after))
+            async with aclosing(watch) as facts:
+                async for sequence, event in facts:
+                    if not types or event.TYPE in types:
+                        await queue.put(frame(event, sequence))
+                    place.after = sequence
+        except Exception as error:  # noqa: BLE001 - whatever broke, the client keeps its place
+            log.warning("event_stream_interrupted", error=f"{type(error).__name__}: {error}")
+
+    async def _until_connected(self, wanted: bool) -> None:
+        while self._bus.connected is not wanted:  # noqa: ASYNC110 - the bus has no event for it
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def _pump_progress(self, queue: asyncio.Queue[bytes]) -> None:
         """Progress as it comes; what a slow client cannot take is dropped."""
@@ -144,6 +175,6 @@ class EventStream:
                     async for event in progress:
                         if not queue.full():
                             queue.put_nowait(frame(event))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - a lost picture of progress does no harm
                 log.warning("progress_interrupted", error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(RESUME_SECONDS)

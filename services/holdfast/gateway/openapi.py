@@ -70,7 +70,7 @@ class _NoBus:
 
     connected = False
 
-    async def request(self, query: Query[R], *, timeout: float = 0) -> R:  # noqa: ARG002, ASYNC109 - the bus's signature
+    async def request(self, query: Query[R], *, timeout: float = 0) -> R:  # noqa: ARG002 - the bus's signature
         raise UnavailableError
 
     def facts(self, after_sequence: int | None) -> AsyncIterator[tuple[int, Event]]:  # noqa: ARG002 - the bus's signature

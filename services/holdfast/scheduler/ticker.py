@@ -130,7 +130,7 @@ class Ticker:
                 log.warning("due_not_said", error=str(failure))
             elif failure is not None:
                 raise failure
-        return not any(results)
+        return all(result is None for result in results)
 
 
 def _log_said(due: Due) -> None:

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import shutil
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from holdfast.devices.base import Program
@@ -16,6 +18,8 @@ from holdfast.kernel.secret import Secret
 from holdfast.restic import Repository, Restic, S3Access
 from holdfast.restic.binary import ResticMissingError, find_restic
 from holdfast.restic.commands import init
+from holdfast.restic.keyfile import make_quick
+from support.key_files import Folder
 
 SECRET_KEY = "SK#secret;\"quoted'%d=" + uuid4().hex
 
@@ -37,22 +41,38 @@ def run_id() -> str:
     return uuid4().hex
 
 
+@pytest.fixture(scope="session")
+def template(binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """An empty repository that opens quickly, to be copied: making one takes seconds."""
+    root = tmp_path_factory.mktemp("template") / "repository"
+    repository = Repository(url=str(root), password=Secret(uuid4().hex + uuid4().hex))
+
+    async def make() -> None:
+        restic = Restic(binary, LocalRunner(), repository)
+        await init.run(restic)
+        await make_quick(restic, Folder(root), now=datetime.now(UTC))
+
+    asyncio.run(make())
+    return repository
+
+
 @pytest.fixture
 def new_restic(binary: Path, tmp_path: Path, run_id: str) -> Restic:
     """A place for a repository, not made yet."""
     repository = Repository(
         url=str(tmp_path / "repository"),
-        password=Secret(f"pass-{uuid4().hex}{uuid4().hex}"),
+        password=Secret(f"{uuid4().hex}{uuid4().hex}"),
         cache_dir=str(tmp_path / "cache"),
     )
     return Restic(binary, LocalRunner(), repository, run_id=run_id)
 
 
 @pytest.fixture
-async def restic(new_restic: Restic) -> Restic:
+def restic(new_restic: Restic, template: Repository) -> Restic:
     """An empty repository."""
-    await init.run(new_restic)
-    return new_restic
+    repository = msgspec.structs.replace(new_restic.repository, password=template.password)
+    shutil.copytree(template.url, repository.url)
+    return Restic(new_restic.binary, new_restic.runner, repository, run_id=new_restic.run_id)
 
 
 @pytest.fixture
@@ -70,17 +90,17 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def s3(tmp_path: Path) -> AsyncIterator[S3Access]:
+def s3() -> S3Access:
     """Credentials of a store whose address is in ``s3_url``."""
-    yield S3Access(access_key=Secret("AKTEST12"), secret_key=Secret(SECRET_KEY))
+    return S3Access(access_key=Secret("AKTEST12"), secret_key=Secret(SECRET_KEY))
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
+def port() -> int:
     with contextlib.closing(socket.socket()) as free:
         free.bind(("127.0.0.1", 0))
         number: int = free.getsockname()[1]
-    yield number
+    return number
 
 
 @pytest.fixture

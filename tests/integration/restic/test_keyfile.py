@@ -1,7 +1,6 @@
 """A quick key is as good as a slow one to restic."""
 
 import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,26 +18,18 @@ from holdfast.secretbox.restic_key import (
     cheap_key,
     is_cheap,
 )
+from support.key_files import Folder
 
 pytestmark = pytest.mark.restic
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
-class Folder:
-    """The key files of a repository in a local directory."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root / "keys"
-
-    async def names(self) -> Sequence[str]:
-        return sorted(path.name for path in self.root.iterdir())
-
-    async def read(self, name: str) -> bytes:
-        return (self.root / name).read_bytes()
-
-    async def write(self, name: str, content: bytes) -> None:
-        (self.root / name).write_bytes(content)
+@pytest.fixture
+async def restic(new_restic: Restic) -> Restic:
+    """A repository as restic makes it, with a slow key."""
+    await init.run(new_restic)
+    return new_restic
 
 
 async def test_the_repository_opens_at_once_and_only_with_its_password(restic: Restic) -> None:

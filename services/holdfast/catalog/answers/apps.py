@@ -42,9 +42,7 @@ async def answer_create_app(query: CreateApp, deps: Deps) -> AppView:
             enabled=True,
         )
         tie = await configurations.tie(connection, new_id(), app.id, scope, app.created_at)
-        await outbox.add(
-            connection, configuration_changed(tie.id, Change.CREATED, app.created_at)
-        )
+        await outbox.add(connection, configuration_changed(tie.id, Change.CREATED, app.created_at))
     deps.wake.set()
     return app
 

@@ -24,9 +24,7 @@ def configuration_changed(
     )
 
 
-def destination_changed(
-    destination_id: UUID, change: Change, now: datetime
-) -> DestinationChanged:
+def destination_changed(destination_id: UUID, change: Change, now: datetime) -> DestinationChanged:
     return DestinationChanged(
         event_id=new_id(), occurred_at=now, destination_id=destination_id, change=change
     )

@@ -39,9 +39,7 @@ async def answer_get_configuration(query: GetConfiguration, deps: Deps) -> Confi
         )
 
 
-async def answer_create_configuration(
-    query: CreateConfiguration, deps: Deps
-) -> ConfigurationView:
+async def answer_create_configuration(query: CreateConfiguration, deps: Deps) -> ConfigurationView:
     """Tie an app to a policy; the same tie twice is the one that exists, changed.
 
     InvalidRequestError names an app or a policy that there is not.
@@ -56,9 +54,7 @@ async def answer_create_configuration(
     return tie
 
 
-async def answer_update_configuration(
-    query: UpdateConfiguration, deps: Deps
-) -> ConfigurationView:
+async def answer_update_configuration(query: UpdateConfiguration, deps: Deps) -> ConfigurationView:
     """Change what is set, leave what is not."""
     now = deps.now()
     async with transaction(deps.pool) as connection:

@@ -110,9 +110,7 @@ async def answer_delete_policy(query: DeletePolicy, deps: Deps) -> Done:
             )
 
         await policies.delete(connection, query.policy_id)
-        await outbox.add(
-            connection, policy_changed(query.policy_id, Change.DELETED, deps.now())
-        )
+        await outbox.add(connection, policy_changed(query.policy_id, Change.DELETED, deps.now()))
     deps.wake.set()
     return Done()
 

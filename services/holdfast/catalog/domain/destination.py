@@ -132,7 +132,9 @@ def _endpoint(value: str) -> tuple[str, str]:
     host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
     if (
         (mark and scheme not in _DEFAULT_PORTS)
-        or parts.path or parts.query or parts.fragment
+        or parts.path
+        or parts.query
+        or parts.fragment
         or not _HOST.fullmatch(host)
     ):
         raise InvalidRequestError(

@@ -20,7 +20,7 @@ ALIASES = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
-"""cron's own nicknames; they are written out before anything is stored."""
+"""cron's own nicknames, kept as they are written."""
 
 MOST_KEPT = 100_000
 _SCHEDULE_HELP = "Five cron fields such as '0 2 * * *', or @hourly, @daily, @weekly, @monthly."
@@ -39,9 +39,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def checked_schedule(value: str, now: datetime, field: str = "schedule") -> str:
-    """Five fields with one blank between; InvalidRequestError when it can never come due."""
+    """A nickname, or five fields with one blank between.
+
+    Raises InvalidRequestError that names *field* when it cannot be read or never comes due.
+    """
     text = " ".join(value.split())
-    text = ALIASES.get(text.lower(), text)
+    nickname = text.lower()
+    if nickname in ALIASES:
+        return nickname
     if len(text.split(" ")) != 5:
         raise InvalidRequestError(
             f"{field}: {value!r} does not have five fields.", guidance=_SCHEDULE_HELP

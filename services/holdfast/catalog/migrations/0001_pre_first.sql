@@ -25,7 +25,6 @@ create table master_key_parameters (
 -- every catalog process opens what was sealed to any of them.
 create table receiver_key (
     only_row       boolean primary key default true check (only_row),
-    data_key_id    uuid not null references data_key,
     sealed_private bytea not null
 );
 
@@ -68,7 +67,6 @@ create table destination (
     local_path         text not null default '',
     -- Its place in one line, spelled one way: two destinations cannot share it.
     place              text not null,
-    data_key_id        uuid not null references data_key,
     sealed_secrets     bytea not null,
     password_is_ours   boolean not null,
     repository_id      text not null default '',

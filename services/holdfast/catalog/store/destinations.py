@@ -24,7 +24,6 @@ class SealedSecrets(msgspec.Struct, frozen=True, kw_only=True):
 
     id: UUID
     """The destination's: the seal is bound to it."""
-    data_key_id: UUID
     sealed_secrets: bytes
 
 
@@ -55,7 +54,6 @@ async def add(
             new.parent_path,
             new.local_path,
             new.place,
-            sealed.data_key_id,
             sealed.sealed_secrets,
             password_is_ours,
             prune_timezone,
@@ -97,9 +95,7 @@ async def remove(connection: Connection, destination_id: UUID, now: datetime) ->
     await connection.execute(SQL["remove_destination"], destination_id, now)
 
 
-async def addresses(
-    connection: Connection, ids: Iterable[UUID]
-) -> dict[UUID, DestinationAddress]:
+async def addresses(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, DestinationAddress]:
     """Where they are, by id; removed ones too, because their snapshots can be restored."""
     rows = to_structs(await connection.fetch(SQL["addresses"], list(ids)), DestinationAddress)
     return {address.destination_id: address for address in rows}
@@ -111,9 +107,7 @@ async def site_of(connection: Connection, destination_id: UUID, default: str) ->
     return default if row is None or row["site"] is None else row["site"]
 
 
-async def sealed_secrets(
-    connection: Connection, ids: Iterable[UUID]
-) -> tuple[SealedSecrets, ...]:
+async def sealed_secrets(connection: Connection, ids: Iterable[UUID]) -> tuple[SealedSecrets, ...]:
     """What opens them, still sealed."""
     return to_structs(await connection.fetch(SQL["sealed_secrets"], list(ids)), SealedSecrets)
 
@@ -127,9 +121,7 @@ async def destination_became_ready(
     without anybody having to attach it.  Told twice, it changes nothing.
     """
     await policies.lock(connection)
-    row = await connection.fetchrow(
-        SQL["destination_is_ready"], destination_id, repository_id, now
-    )
+    row = await connection.fetchrow(SQL["destination_is_ready"], destination_id, repository_id, now)
     if row is None:
         return
 

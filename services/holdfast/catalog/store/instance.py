@@ -1,14 +1,14 @@
 """The instance's own rows: who it is, and its keys, wrapped and sealed."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from holdfast.catalog.store.pool import Connection
-from holdfast.catalog.store.rows import to_struct, to_structs
+from holdfast.catalog.store.rows import to_structs
 from holdfast.catalog.store.sql import load
+from holdfast.secretbox.keys import KdfParameters
 
 SQL = load("instance")
 
@@ -19,13 +19,6 @@ class DataKeyRow(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     master_key_id: str
     wrapped: bytes
-
-
-class ReceiverKeyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """The private half of the catalog's own key, sealed under a data key."""
-
-    data_key_id: UUID
-    sealed_private: bytes
 
 
 async def name_instance(connection: Connection, candidate: UUID, now: datetime) -> UUID:
@@ -50,22 +43,23 @@ async def add_data_key(connection: Connection, row: DataKeyRow, now: datetime) -
     await connection.execute(SQL["add_data_key"], row.id, row.master_key_id, row.wrapped, now)
 
 
-async def key_parameters(connection: Connection) -> Any:
-    """How the passphrase becomes the master key, as plain values, or None."""
-    return await connection.fetchval(SQL["key_parameters"])
+async def key_parameters(connection: Connection) -> KdfParameters | None:
+    """How the passphrase becomes the master key, if one was ever used."""
+    found = await connection.fetchval(SQL["key_parameters"])
+    return None if found is None else msgspec.convert(found, KdfParameters)
 
 
-async def add_key_parameters(connection: Connection, parameters: Any) -> None:
+async def add_key_parameters(connection: Connection, parameters: KdfParameters) -> None:
     """Keep how the passphrase becomes the master key."""
     await connection.execute(SQL["add_key_parameters"], parameters)
 
 
-async def receiver_key(connection: Connection) -> ReceiverKeyRow | None:
-    """The catalog's own key, if it has been made."""
-    row = await connection.fetchrow(SQL["receiver_key"])
-    return None if row is None else to_struct(row, ReceiverKeyRow)
+async def receiver_key(connection: Connection) -> bytes | None:
+    """The private half of the catalog's own key, sealed, if it has been made."""
+    sealed: bytes | None = await connection.fetchval(SQL["receiver_key"])
+    return sealed
 
 
-async def add_receiver_key(connection: Connection, row: ReceiverKeyRow) -> None:
+async def add_receiver_key(connection: Connection, sealed_private: bytes) -> None:
     """Keep the catalog's own key."""
-    await connection.execute(SQL["add_receiver_key"], row.data_key_id, row.sealed_private)
+    await connection.execute(SQL["add_receiver_key"], sealed_private)

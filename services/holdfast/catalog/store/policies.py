@@ -57,9 +57,7 @@ async def add(connection: Connection, policy_id: UUID, terms: Terms, now: dateti
         await connection.execute(SQL["add_policy"], policy_id, *_columns(terms), now)
 
 
-async def add_first(
-    connection: Connection, policy_id: UUID, terms: Terms, now: datetime
-) -> None:
+async def add_first(connection: Connection, policy_id: UUID, terms: Terms, now: datetime) -> None:
     """Make the default policy, unless there is one, or one of that name."""
     keep = terms.keep
     await connection.execute(

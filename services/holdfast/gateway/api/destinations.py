@@ -63,9 +63,7 @@ class DestinationRoutes(Controller):
         summary="List all destinations by name",
         responses=problems(),
     )
-    async def all(
-        self, catalog: NamedDependency[SkipValidation[CatalogClient]]
-    ) -> DestinationList:
+    async def all(self, catalog: NamedDependency[SkipValidation[CatalogClient]]) -> DestinationList:
         """Without their secrets."""
         return DestinationList(destinations=await catalog.ask(ListDestinations()))
 

@@ -11,33 +11,36 @@ import msgspec
 
 _END = r"(?![\s\S])"
 _NO_NUL = rf"^[^\x00]*{_END}"
+_ONE_LINE = rf"^[^\x00-\x1f\x7f]+{_END}"
+_WORD = rf"^[^\x00-\x20\x7f]+{_END}"
+_OPTIONAL_WORD = rf"^[^\x00-\x20\x7f]*{_END}"
+_ABSOLUTE = rf"^/[^\x00]*{_END}"
+_PATH = rf"^[^\x00]+{_END}"
+
+IN_WORDS = {
+    _NO_NUL: "Holds a NUL character",
+    _ONE_LINE: "Must be one line of text without control characters, and not empty",
+    _WORD: "Must be text without spaces or control characters, and not empty",
+    _OPTIONAL_WORD: "Must be text without spaces or control characters",
+    _ABSOLUTE: "Must be an absolute path, beginning with a slash",
+    _PATH: "Must be a path, not empty",
+}
+"""What a person is told when a pattern does not match."""
 
 Name = Annotated[
     str,
     msgspec.Meta(
-        min_length=1,
-        max_length=100,
-        pattern=rf"^[^\x00-\x1f\x7f]+{_END}",
-        description="A name to show; no control characters.",
+        min_length=1, max_length=100, pattern=_ONE_LINE, description="A name to show; one line."
     ),
 ]
 Text = Annotated[str, msgspec.Meta(max_length=2000, pattern=_NO_NUL)]
-Word = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=255, pattern=rf"^[^\x00-\x20\x7f]+{_END}")
-]
-OptionalWord = Annotated[str, msgspec.Meta(max_length=255, pattern=rf"^[^\x00-\x20\x7f]*{_END}")]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=_WORD)]
+OptionalWord = Annotated[str, msgspec.Meta(max_length=255, pattern=_OPTIONAL_WORD)]
 AbsolutePath = Annotated[
     str,
-    msgspec.Meta(
-        min_length=1,
-        max_length=4096,
-        pattern=rf"^/[^\x00]*{_END}",
-        description="An absolute path.",
-    ),
+    msgspec.Meta(min_length=1, max_length=4096, pattern=_ABSOLUTE, description="An absolute path."),
 ]
-AnyPath = Annotated[
-    str, msgspec.Meta(min_length=1, max_length=4096, pattern=rf"^[^\x00]+{_END}")
-]
+AnyPath = Annotated[str, msgspec.Meta(min_length=1, max_length=4096, pattern=_PATH)]
 SecretText = Annotated[
     str, msgspec.Meta(min_length=1, max_length=1024, pattern=_NO_NUL, description="A secret.")
 ]
@@ -46,7 +49,7 @@ CronText = Annotated[
     msgspec.Meta(
         min_length=1,
         max_length=200,
-        pattern=rf"^[^\x00-\x1f\x7f]+{_END}",
+        pattern=_ONE_LINE,
         description="A cron expression of five fields.",
         examples=["0 2 * * *"],
     ),
@@ -55,7 +58,7 @@ ZoneName = Annotated[
     str,
     msgspec.Meta(
         max_length=64,
-        pattern=rf"^[^\x00-\x20\x7f]*{_END}",
+        pattern=_OPTIONAL_WORD,
         description="An IANA time zone; empty: the instance's own.",
         examples=["Europe/Berlin"],
     ),
@@ -63,7 +66,5 @@ ZoneName = Annotated[
 Count = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 
 
-class Request(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
-):
+class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request body; a field that is not known is refused, so that no typing error passes."""

@@ -203,12 +203,15 @@ async def test_ls_fails_after_what_came_before() -> None:
         '"2026-11-23T01:26:18.346066006Z"}'
     )
     restic = scripted("ls", Reply(stdout=[node], stderr=["no matching ID found"], exit_code=1))
-    seen = []
+    seen: list[str] = []
 
-    with pytest.raises(errors.SnapshotNotFoundError):
+    async def read() -> None:
         async with ls.open_stream(restic, ls.LsOptions(snapshot="x")) as nodes:
             async for each in nodes:
-                seen.append(each.path)  # noqa: PERF401 - what came before the error counts
+                seen.append(each.path)  # noqa: PERF401 - kept although the listing fails
+
+    with pytest.raises(errors.SnapshotNotFoundError):
+        await read()
 
     assert seen == ["/a"]
 

@@ -2,9 +2,9 @@
 -- Not seen by anybody until its init run has succeeded.
 insert into destination (id, name, type, state, s3_endpoint, s3_bucket, s3_region, s3_prefix,
                          local_device_id, local_parent_path, local_path, place,
-                         data_key_id, sealed_secrets, password_is_ours, prune_timezone,
+                         sealed_secrets, password_is_ours, prune_timezone,
                          created_at, updated_at)
-values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $16);
+values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15);
 
 -- name: destinations
 -- One, or all for null, with what can be restored from them.
@@ -33,7 +33,7 @@ select id, name from destination where id = $1 and state = 'ready' for update;
 -- name: ours_before
 -- The secrets of the last destination at this place that was removed, if the password was
 -- made by Holdfast: nobody else can open the repository that is still there.
-select id, data_key_id, sealed_secrets
+select id, sealed_secrets
   from destination
  where place = $1 and state = 'removed' and password_is_ours
  order by updated_at desc
@@ -75,6 +75,6 @@ select d.id, v.site
  where d.id = any($1::uuid[]);
 
 -- name: sealed_secrets
-select id, data_key_id, sealed_secrets
+select id, sealed_secrets
   from destination
  where id = any($1::uuid[]);

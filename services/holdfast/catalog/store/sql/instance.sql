@@ -29,8 +29,8 @@ insert into master_key_parameters (parameters)
 values ($1);
 
 -- name: receiver_key
-select data_key_id, sealed_private from receiver_key;
+select sealed_private from receiver_key;
 
 -- name: add_receiver_key
-insert into receiver_key (data_key_id, sealed_private)
-values ($1, $2);
+insert into receiver_key (sealed_private)
+values ($1);

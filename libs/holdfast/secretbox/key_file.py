@@ -1,0 +1,71 @@
+"""The file that holds the master key: 32 random bytes, mode 0600, whole or not there."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from holdfast.secretbox.aead import KEY
+from holdfast.secretbox.errors import MasterKeyFileError, MasterKeyFileMissingError
+
+
+def load_or_create_key_file(path: str | os.PathLike[str]) -> bytes:
+    """The key in *path*; a new one, on disk before this returns, if there is no such file.
+
+    Of several processes that start at once the first one's key wins.  A file that is there
+    is never replaced.  Raises MasterKeyFileError.
+    """
+    target = Path(path)
+    try:
+        return load_key_file(target)
+    except MasterKeyFileMissingError:
+        pass
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _create(target, os.urandom(KEY))
+    except OSError as error:
+        raise MasterKeyFileError(
+            f"The master key's file {target} cannot be made.",
+            guidance="Make its directory writable for the user that Holdfast runs as.",
+            detail=str(error),
+        ) from error
+    return load_key_file(target)
+
+
+def load_key_file(path: str | os.PathLike[str]) -> bytes:
+    """The key in *path*.  Raises MasterKeyFileMissingError or MasterKeyFileError."""
+    target = Path(path)
+    try:
+        content = target.read_bytes()
+    except FileNotFoundError as error:
+        raise MasterKeyFileMissingError(f"There is no master key file {target}.") from error
+    except OSError as error:
+        raise MasterKeyFileError(
+            f"The master key's file {target} cannot be read.",
+            guidance="Make it a file that the user that Holdfast runs as may read.",
+            detail=str(error),
+        ) from error
+    if len(content) != KEY:
+        raise MasterKeyFileError(
+            f"The master key's file {target} has {len(content)} bytes, not {KEY}."
+        )
+    return content
+
+
+def _create(target: Path, content: bytes) -> None:
+    """Write it beside, then link: a link never replaces, and never shows half a file."""
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")  # mode 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(name, target)
+    finally:
+        os.unlink(name)
+    directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,91 @@
+"""What every kind of storage can tell of a destination."""
+
+from typing import Protocol
+
+import msgspec
+
+from holdfast.kernel.secret import Secret
+
+INITIALISATION = ("config", "keys")
+"""What ``restic init`` writes.  All else of a repository is data."""
+
+DATA_FOLDERS = ("data", "index", "snapshots")
+
+REPOSITORY_PARTS = frozenset((*INITIALISATION, *DATA_FOLDERS, "locks"))
+
+
+class S3Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A bucket, and the prefix in it."""
+
+    endpoint: str
+    bucket: str
+    region: str
+    access_key: Secret
+    secret_key: Secret
+    prefix: str = ""
+
+
+class LocalTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A directory of this machine.
+
+    *parent* is what the person named; *path* is the repository's own directory below it.
+    """
+
+    path: str
+    parent: str = ""
+
+
+Target = S3Target | LocalTarget
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What is at a destination that can be reached."""
+
+    has_config: bool
+    """A repository is there."""
+    has_parts: bool
+    """Something of a repository is there: keys, data, an index."""
+    has_data: bool
+    """Something that only a used repository has."""
+
+    @property
+    def is_debris(self) -> bool:
+        """Parts without the config that makes them a repository."""
+        return self.has_parts and not self.has_config
+
+
+class Backend(Protocol):
+    """One destination's storage."""
+
+    @property
+    def repository_url(self) -> str:
+        """The address as restic takes it."""
+
+    async def probe(self, *, write: bool) -> Found:
+        """Reach it and see what is there.
+
+        With *write*, a small object is written and deleted again, so that what may
+        not be written is known now.  Raises a StorageError that says what is wrong.
+        """
+
+    async def prepare(self) -> None:
+        """Make the place for a new repository (a local directory)."""
+
+    async def remove_initialisation(self) -> None:
+        """Undo an initialisation that failed half way.
+
+        Deletes the config and keys only.  Raises NotJustInitialisedError, and deletes
+        nothing, when there is any data.
+        """
+
+    async def list_keys(self) -> tuple[str, ...]:
+        """The names of the repository's key files."""
+
+    async def read_key(self, name: str) -> bytes:
+        """One key file, whole."""
+
+    async def write_key(self, name: str, content: bytes) -> None:
+        """Add a key file; it appears whole or not at all."""
+
+    async def delete_key(self, name: str) -> None:
+        """Remove a key file."""

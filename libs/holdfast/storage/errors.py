@@ -1,0 +1,125 @@
+"""What can be wrong with a destination, each with what to do about it."""
+
+from holdfast.kernel.errors import HoldfastError
+
+
+class StorageError(HoldfastError):
+    """The destination cannot be used."""
+
+    code = "destination_unusable"
+    status = 422
+
+
+class HostNotFoundError(StorageError):
+    """The destination's host name is not known."""
+
+    code = "host_not_found"
+    guidance = "Check the endpoint for a typing error, and that this machine can resolve names."
+    retryable = True
+
+
+class EndpointRefusedError(StorageError):
+    """The destination refuses the connection."""
+
+    code = "connection_refused"
+    guidance = "Check the endpoint's host and port, and that the server runs."
+    retryable = True
+
+
+class EndpointTimeoutError(StorageError):
+    """The destination does not answer."""
+
+    code = "connection_timeout"
+    guidance = "Check the endpoint, the network and any firewall between."
+    retryable = True
+
+
+class EndpointFaultError(StorageError):
+    """The destination answers with a fault of its own."""
+
+    code = "endpoint_fault"
+    guidance = "Look at the server's own log; it may pass by itself."
+    retryable = True
+
+
+class TlsError(StorageError):
+    """The destination's certificate is not trusted, or it does not speak TLS."""
+
+    code = "tls_failed"
+    guidance = "Check the certificate, or write the endpoint with http:// if it has no TLS."
+
+
+class BadCredentialsError(StorageError):
+    """The destination does not accept the access key or its secret."""
+
+    code = "bad_credentials"
+    guidance = "Check the access key and the secret key."
+
+
+class NoSuchBucketError(StorageError):
+    """There is no such bucket."""
+
+    code = "no_such_bucket"
+    guidance = "Create the bucket first, or check its name."
+
+
+class WrongRegionError(StorageError):
+    """The bucket is in another region."""
+
+    code = "wrong_region"
+    guidance = "Set the region that the bucket is in."
+
+
+class AccessDeniedError(StorageError):
+    """The access key may not do what a backup needs."""
+
+    code = "access_denied"
+    guidance = "It must be allowed to list, read, write and delete below the repository's prefix."
+
+
+class PathMissingError(StorageError):
+    """The destination's path is not there."""
+
+    code = "path_missing"
+    guidance = "Is the disk or share mounted?"
+    retryable = True
+
+
+class PathNotDirectoryError(StorageError):
+    """The destination's path is not a directory."""
+
+    code = "path_not_a_directory"
+    guidance = "Name a directory."
+
+
+class PathNotWritableError(StorageError):
+    """The destination's path cannot be written to."""
+
+    code = "path_not_writable"
+    guidance = "Check its owner and mode, and that it is not mounted read-only."
+
+
+class ForeignRepositoryError(StorageError):
+    """A repository is there already, and the password does not open it."""
+
+    code = "foreign_repository"
+    guidance = "Give its own password as repo_password to take it over, or name another place."
+    status = 409
+
+
+class DebrisError(StorageError):
+    """Parts of a repository are there, but not its config file."""
+
+    code = "repository_damaged"
+    guidance = (
+        "It may be a damaged repository, so nothing was changed. Bring its config file back, "
+        "or name another place."
+    )
+    status = 409
+
+
+class NotJustInitialisedError(StorageError):
+    """The repository holds data, so its initialisation is not undone."""
+
+    code = "repository_holds_data"
+    status = 409

@@ -1,0 +1,14 @@
+"""Target to backend."""
+
+from holdfast.storage.base import Backend, LocalTarget, S3Target, Target
+from holdfast.storage.local import LocalBackend
+from holdfast.storage.s3 import S3Backend
+
+
+def open_backend(target: Target) -> Backend:
+    """The backend for a target; nothing is connected to yet."""
+    match target:
+        case S3Target():
+            return S3Backend(target)
+        case LocalTarget():
+            return LocalBackend(target)

@@ -1,0 +1,125 @@
+"""An S3-compatible bucket, by aiobotocore.
+
+Importing aiobotocore takes 0.4 s and 50 MB, so only a process that meets an S3
+destination does it, and only then.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+from holdfast.storage.base import DATA_FOLDERS, REPOSITORY_PARTS, Found, S3Target
+from holdfast.storage.errors import NotJustInitialisedError
+from holdfast.storage.s3_address import bucket_folder, endpoint_url, repository_url
+from holdfast.storage.s3_errors import error_of
+
+CONNECT_SECONDS = 5
+READ_SECONDS = 15
+
+
+class S3Backend:
+    """Each call is a connection of its own: destinations are asked seldom."""
+
+    def __init__(self, target: S3Target) -> None:
+        self._target = target
+        self._folder = bucket_folder(target)
+
+    @property
+    def repository_url(self) -> str:
+        return repository_url(self._target)
+
+    async def probe(self, *, write: bool) -> Found:
+        async with self._client() as client:
+            if write:
+                await self._try_writing(client)
+            listed = await client.list_objects_v2(
+                Bucket=self._target.bucket, Prefix=self._folder, Delimiter="/", MaxKeys=1000
+            )
+            names = {each["Key"][len(self._folder) :] for each in listed.get("Contents", ())}
+            names |= {
+                each["Prefix"][len(self._folder) :].rstrip("/")
+                for each in listed.get("CommonPrefixes", ())
+            }
+            found = REPOSITORY_PARTS.intersection(names)
+            return Found(
+                has_config="config" in found,
+                has_parts=bool(found),
+                has_data=bool(found.intersection(DATA_FOLDERS)),
+            )
+
+    async def prepare(self) -> None:
+        """A bucket needs no directories."""
+
+    async def remove_initialisation(self) -> None:
+        found = await self.probe(write=False)
+        if found.has_data:
+            raise NotJustInitialisedError(
+                f"{self.repository_url} holds data; nothing was removed."
+            )
+        async with self._client() as client:
+            # The config first: what is left then is no repository, and is cleaned next time.
+            await client.delete_object(Bucket=self._target.bucket, Key=self._folder + "config")
+        for name in await self.list_keys():
+            await self.delete_key(name)
+
+    async def list_keys(self) -> tuple[str, ...]:
+        prefix = self._folder + "keys/"
+        async with self._client() as client:
+            listed = await client.list_objects_v2(Bucket=self._target.bucket, Prefix=prefix)
+            return tuple(sorted(each["Key"][len(prefix) :] for each in listed.get("Contents", ())))
+
+    async def read_key(self, name: str) -> bytes:
+        async with self._client() as client:
+            answer = await client.get_object(Bucket=self._target.bucket, Key=self._key(name))
+            content: bytes = await answer["Body"].read()
+            return content
+
+    async def write_key(self, name: str, content: bytes) -> None:
+        async with self._client() as client:
+            await client.put_object(
+                Bucket=self._target.bucket, Key=self._key(name), Body=content
+            )
+
+    async def delete_key(self, name: str) -> None:
+        async with self._client() as client:
+            await client.delete_object(Bucket=self._target.bucket, Key=self._key(name))
+
+    def _key(self, name: str) -> str:
+        return f"{self._folder}keys/{name}"
+
+    async def _try_writing(self, client: Any) -> None:
+        name = f"{self._folder}holdfast-probe-{uuid4().hex}"
+        await client.put_object(
+            Bucket=self._target.bucket, Key=name, Body=b"holdfast was here\n"
+        )
+        await client.delete_object(Bucket=self._target.bucket, Key=name)
+
+    @asynccontextmanager
+    async def _client(self) -> AsyncIterator[Any]:
+        """A client; what goes wrong inside is raised as the StorageError it means."""
+        from aiobotocore.config import AioConfig  # see the module's docstring
+        from aiobotocore.session import get_session
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        config = AioConfig(
+            connect_timeout=CONNECT_SECONDS,
+            read_timeout=READ_SECONDS,
+            retries={"total_max_attempts": 2, "mode": "standard"},
+            s3={"addressing_style": "path"},
+            # The newer checksums are more than many S3-compatible servers understand.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        )
+        try:
+            async with get_session().create_client(
+                "s3",
+                endpoint_url=endpoint_url(self._target.endpoint),
+                region_name=self._target.region or "us-east-1",
+                aws_access_key_id=self._target.access_key.reveal(),
+                aws_secret_access_key=self._target.secret_key.reveal(),
+                config=config,
+            ) as client:
+                yield client
+        except (BotoCoreError, ClientError, OSError) as error:
+            raise error_of(error, self._target) from error

@@ -1,0 +1,158 @@
+"""The catalog's keys, and the secrets of destinations sealed under them.
+
+The master key comes from outside (a file or a passphrase) and wraps the data keys, which are
+rows; the data keys seal everything else.  A copy of the database alone opens nothing.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from holdfast.catalog.store import instance
+from holdfast.catalog.store.destinations import SealedSecrets
+from holdfast.catalog.store.instance import DataKeyRow
+from holdfast.catalog.store.pool import Connection, transaction
+from holdfast.events.work import DestinationSecrets
+from holdfast.kernel.errors import InvalidRequestError
+from holdfast.kernel.ids import new_id
+from holdfast.secretbox.box import SecretBox, new_data_key, row_purpose
+from holdfast.secretbox.envelope import ReceiverKey
+from holdfast.secretbox.errors import SealBrokenError, UnknownDataKeyError
+from holdfast.secretbox.keys import (
+    KdfParameters,
+    MasterKey,
+    load_key_file,
+    load_or_create_key_file,
+)
+from holdfast.settings import Settings
+
+ENVELOPE_PURPOSE = "destination-secrets"
+"""What the gateway seals to the catalog is bound to."""
+
+RECEIVER_PURPOSE = row_purpose("receiver_key", "sealed_private", "only")
+
+
+class Boxes:
+    """One box a data key: the first seals, each opens what it sealed."""
+
+    def __init__(self, data_keys: Sequence[bytes]) -> None:
+        self._boxes = [SecretBox(key) for key in data_keys]
+
+    def seal(self, plaintext: bytes, purpose: str) -> bytes:
+        return self._boxes[0].seal(plaintext, purpose=purpose)
+
+    def open(self, sealed: bytes, purpose: str) -> bytes:
+        """Raises SealBrokenError, or UnknownDataKeyError when the key's row is gone."""
+        for box in self._boxes:
+            with contextlib.suppress(UnknownDataKeyError):
+                return box.open(sealed, purpose=purpose)
+        raise UnknownDataKeyError
+
+
+class CatalogSecrets:
+    """Seals and opens what the catalog keeps.  Made by ``open_secrets``."""
+
+    def __init__(self, boxes: Boxes, receiver: ReceiverKey) -> None:
+        self._boxes = boxes
+        self._receiver = receiver
+
+    @property
+    def public_key(self) -> bytes:
+        """What others seal to, before it goes on the bus."""
+        return self._receiver.public
+
+    def open_envelope(self, blob: bytes) -> DestinationSecrets:
+        """What the gateway sealed to the catalog; nothing sealed is no secrets.
+
+        InvalidRequestError when it was sealed to another key or is damaged.
+        """
+        if not blob:
+            return DestinationSecrets(repo_password="")
+        try:
+            plain = self._receiver.open(blob, ENVELOPE_PURPOSE)
+            return msgspec.json.decode(plain, type=DestinationSecrets)
+        except (SealBrokenError, msgspec.DecodeError):
+            # Without its cause: a decoder's words may quote what is inside.
+            raise InvalidRequestError(
+                "The sealed secrets of the request cannot be opened.",
+                guidance="Ask the catalog for its public key and seal them again.",
+            ) from None
+
+    def seal_destination(self, destination_id: UUID, secrets: DestinationSecrets) -> SealedSecrets:
+        """As they are stored: bound to the destination, so that another row cannot use them."""
+        sealed = self._boxes.seal(msgspec.json.encode(secrets), _purpose(destination_id))
+        return SealedSecrets(id=destination_id, sealed_secrets=sealed)
+
+    def open_destination(self, sealed: SealedSecrets) -> DestinationSecrets:
+        """What opens the destination.  Raises SealBrokenError."""
+        plain = self._boxes.open(sealed.sealed_secrets, _purpose(sealed.id))
+        return msgspec.json.decode(plain, type=DestinationSecrets)
+
+
+async def open_secrets(pool: asyncpg.Pool, settings: Settings, now: datetime) -> CatalogSecrets:
+    """The keys of this instance, made on the very first start.
+
+    Any number of processes may start at once: one makes the keys, the others find them.
+    Raises WrongMasterKeyError, and MasterKeyFileError when the file is missing but secrets
+    are there: a new key would open none of them.
+    """
+    async with transaction(pool) as connection:
+        await instance.lock_keys(connection)
+        rows = await instance.data_keys(connection)
+        master = await _master_key(connection, settings, first_start=not rows)
+        keys = [master.unwrap(row.wrapped, purpose=_wrap_purpose(row.id)) for row in rows]
+        boxes = Boxes(keys or [await _first_data_key(connection, master, now)])
+        receiver = await _receiver(connection, boxes)
+    return CatalogSecrets(boxes, receiver)
+
+
+async def _master_key(
+    connection: Connection, settings: Settings, *, first_start: bool
+) -> MasterKey:
+    if settings.master_passphrase is None:
+        load = load_or_create_key_file if first_start else load_key_file
+        return load(settings.master_key_file)
+
+    parameters = await instance.key_parameters(connection)
+    if parameters is None:
+        parameters = KdfParameters.new()
+        await instance.add_key_parameters(connection, parameters)
+    # scrypt is meant to be slow; the event loop need not stand still for it.
+    return await asyncio.to_thread(
+        MasterKey.from_passphrase, settings.master_passphrase, parameters
+    )
+
+
+async def _first_data_key(connection: Connection, master: MasterKey, now: datetime) -> bytes:
+    key_id, data_key = new_id(), new_data_key()
+    row = DataKeyRow(
+        id=key_id,
+        master_key_id=master.id,
+        wrapped=master.wrap(data_key, purpose=_wrap_purpose(key_id)),
+    )
+    await instance.add_data_key(connection, row, now)
+    return data_key
+
+
+async def _receiver(connection: Connection, boxes: Boxes) -> ReceiverKey:
+    """The catalog's own key; in a row, so that all its processes have the same one."""
+    sealed = await instance.receiver_key(connection)
+    if sealed is not None:
+        return ReceiverKey.from_bytes(boxes.open(sealed, RECEIVER_PURPOSE))
+
+    receiver = ReceiverKey.generate()
+    await instance.add_receiver_key(connection, boxes.seal(receiver.to_bytes(), RECEIVER_PURPOSE))
+    return receiver
+
+
+def _purpose(destination_id: UUID) -> str:
+    return row_purpose("destination", "sealed_secrets", destination_id)
+
+
+def _wrap_purpose(key_id: UUID) -> str:
+    return row_purpose("data_key", "wrapped", key_id)

@@ -1,0 +1,113 @@
+"""What a first start puts in place, so that nothing has to be set up by hand.
+
+Every step can be broken off and done again, by any number of processes at once: rows are
+inserted unless they are there, and the token's file is whole before its hash is known.
+"""
+
+import contextlib
+import os
+import socket
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+
+from holdfast.catalog.domain.policy import Terms
+from holdfast.catalog.store import devices, instance, policies, tokens
+from holdfast.catalog.store.pool import transaction
+from holdfast.events.views import KeepRules
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.ids import new_id
+from holdfast.secretbox.tokens import new_token, token_hash
+from holdfast.settings import Settings
+
+ADMINISTRATOR = "administrator"
+
+
+class AdminTokenError(HoldfastError):
+    """The administrator's token cannot be read or written."""
+
+    code = "admin_token"
+    guidance = "Check the owner and the mode of the file admin-token in the data directory."
+
+
+async def seed(
+    pool: asyncpg.Pool, settings: Settings, now: datetime, *, hostname: str | None = None
+) -> UUID:
+    """Make what is missing; the instance's id.
+
+    *hostname* names the first device; None: the machine's own.  Raises AdminTokenError.
+    """
+    token = admin_token(settings.admin_token_file)
+    async with transaction(pool) as connection:
+        await policies.lock(connection)
+        instance_id = await instance.name_instance(connection, new_id(), now)
+        await policies.add_first(connection, new_id(), default_policy(settings.timezone), now)
+        await devices.add_first(
+            connection,
+            new_id(),
+            hostname or socket.gethostname() or "this-machine",
+            settings.site,
+            now,
+        )
+        await tokens.add(connection, token_hash(token), ADMINISTRATOR, now)
+    return instance_id
+
+
+def default_policy(timezone: str) -> Terms:
+    """What every new app is protected by."""
+    return Terms(
+        name="Default Daily Backups",
+        description="Daily backups at 2 AM, retain 7 daily, 4 weekly, 6 monthly",
+        schedule="0 2 * * *",
+        timezone=timezone,
+        enabled=True,
+        is_default=True,
+        keep=KeepRules(keep_daily=7, keep_weekly=4, keep_monthly=6),
+    )
+
+
+def admin_token(path: Path) -> str:
+    """The token in *path*; a new one, readable by the owner alone, if there is no file.
+
+    The file appears whole or not at all, and the first of several processes wins: the others
+    read what it wrote.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            return _read(path)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _create(path, new_token())
+        return _read(path)
+    except OSError as error:
+        raise AdminTokenError(detail=str(error)) from error
+
+
+def _read(path: Path) -> str:
+    token = path.read_text(encoding="ascii").strip()
+    if not token:
+        raise AdminTokenError(
+            f"The file {path} is empty.", guidance="Remove it; the next start makes a new one."
+        )
+    return token
+
+
+def _create(path: Path, token: str) -> None:
+    """Write beside it, then link: unlike a rename, a link never replaces another's file."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".admin-token-")  # mode 0600
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(token + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(name, path)
+    finally:
+        os.unlink(name)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,1 @@
+"""The executor: takes one run at a time per slot, does it with restic, and says how it ended."""

@@ -1,0 +1,142 @@
+"""One claimed run: what an operation has at hand while it works."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from holdfast.devices.base import Runner
+from holdfast.events.base import Event, Work
+from holdfast.events.queries import Claim, Query
+from holdfast.events.work import DestinationAddress, DestinationSecrets
+from holdfast.executor.hold import Hold, Reason, StoppedError
+from holdfast.executor.progress import Progress
+from holdfast.executor.repositories import repository_of, secrets_in, storage_of
+from holdfast.kernel.clock import Now
+from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.secret import Secret
+from holdfast.restic import Restic
+from holdfast.secretbox.envelope import ReceiverKey
+from holdfast.storage.base import Storage
+from holdfast.telemetry.logs import Log
+
+R = TypeVar("R")
+log = Log("executor")
+
+PATIENCE_SECONDS = (0.2, 0.5, 1.0, 2.0)
+"""Between attempts to reach the bus or the catalog; the last one again and again."""
+
+
+class ExecutorBus(Protocol):
+    """What is needed of the bus."""
+
+    async def publish(self, event: Event) -> None: ...
+
+    async def request(self, query: Query[R], *, timeout: float = ...) -> R: ...
+
+
+class SecretsMissingError(HoldfastError):
+    """The catalog gave no secrets for this destination."""
+
+    code = "secrets_missing"
+    guidance = "Add the destination again with its password."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deps:
+    """What the executor is made of."""
+
+    bus: Any
+    """``holdfast.bus.Bus``, or one that records."""
+    now: Now
+    monotonic: Callable[[], float]
+    executor_id: str
+    key: ReceiverKey
+    restic: Path
+    runner: Runner
+    site: str
+    slots: int
+    claim_seconds: float
+    cache: Path
+    lock_patience: timedelta = timedelta(minutes=1)
+    """How long restic waits for the lock of a living one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """A run that is ours for now."""
+
+    deps: Deps
+    work: Work
+    claim: Claim
+    secrets: Mapping[UUID, DestinationSecrets]
+    hold: Hold
+    progress: Progress
+    started_at: datetime
+
+    @property
+    def is_takeover(self) -> bool:
+        """Whether another attempt may have left something behind."""
+        return self.claim.claim > 1
+
+    def restic(
+        self, address: DestinationAddress, *, retry_lock: timedelta | None = None
+    ) -> Restic:
+        """restic for the repository at *address*.  It does not wait for a lock unless told."""
+        cache = self.deps.cache / str(address.destination_id)
+        return Restic(
+            self.deps.restic,
+            self.deps.runner,
+            repository_of(address, self._secrets_of(address), cache),
+            run_id=str(self.work.run_id),
+            retry_lock=retry_lock,
+        )
+
+    def storage(self, address: DestinationAddress) -> Storage:
+        """The place itself, without restic."""
+        return storage_of(address, self._secrets_of(address))
+
+    def all_secrets(self) -> list[Secret]:
+        """What must be in no text."""
+        return [secret for each in self.secrets.values() for secret in secrets_in(each)]
+
+    async def say(self, event: Event) -> None:
+        """Publish an outcome, again and again until it is kept.
+
+        Raises StoppedError when the run is another's, or this process ends first.
+        """
+        await self.persist(lambda: self.deps.bus.publish(event))
+
+    async def ask(self, query: Query[R]) -> R:
+        """The catalog's answer, however long it is away.  Raises as ``say``."""
+        return await self.persist(lambda: self.deps.bus.request(query))
+
+    async def persist(self, action: Callable[[], Awaitable[R]]) -> R:
+        """Do *action* until it does not find a part of Holdfast away."""
+        for attempt in range(1_000_000):
+            if self.hold.fenced:
+                raise StoppedError(Reason.FENCED)
+            try:
+                return await action()
+            except HoldfastError as error:
+                if not error.retryable:
+                    raise
+                log.warning("outcome_waits", run_id=str(self.work.run_id), error=str(error))
+            if self.hold.leaving:
+                raise StoppedError(Reason.LEAVING)
+            await self.hold.pause(PATIENCE_SECONDS[min(attempt, len(PATIENCE_SECONDS) - 1)])
+        raise AssertionError("unreachable")
+
+    def _secrets_of(self, address: DestinationAddress) -> DestinationSecrets:
+        try:
+            return self.secrets[address.destination_id]
+        except KeyError:
+            raise SecretsMissingError(f"There are no secrets for {address.name!r}.") from None
+
+
+async def in_thread(action: Callable[[], R]) -> R:
+    """Look at files without holding up the heartbeat: a dead mount may block for minutes."""
+    return await asyncio.to_thread(action)

@@ -1,0 +1,266 @@
+"""``backup``: the same paths to every destination, one after the other.
+
+In a row, because restic's work is bound by the processor; and whatever happens at one
+destination, the others get their turn.
+"""
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from holdfast.events.queries import GetSnapshot
+from holdfast.events.run import Failure, RunStatus
+from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
+from holdfast.events.work import BackupRequested, BackupTarget
+from holdfast.executor.attempt import Attempt, in_thread
+from holdfast.executor.domain import (
+    CANCELLED,
+    Outcome,
+    SourcesMissingError,
+    TargetOutcome,
+    backup_outcome,
+    failure_of,
+    names_told,
+    outcome_id,
+    run_tag,
+    seconds_between,
+    snapshot_tags,
+    target_named,
+)
+from holdfast.executor.hold import Reason, StoppedError
+from holdfast.executor.locks import unless_locked
+from holdfast.executor.reach import reach
+from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
+from holdfast.kernel.errors import HoldfastError
+from holdfast.restic import Restic
+from holdfast.restic.commands import backup
+from holdfast.restic.commands.backup import BackupOptions, BackupResult
+from holdfast.restic.commands.snapshots import Snapshot
+from holdfast.restic.errors import SourceMissingError
+from holdfast.restic.messages import BackupSummary, Status
+from holdfast.telemetry.logs import Log
+
+log = Log("executor")
+
+
+class Made(BackupResult, frozen=True, kw_only=True):
+    """A snapshot in the repository, made now or by an attempt before this one."""
+
+    began_at: datetime
+    seconds: float
+
+
+async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
+    """Say how it went at each destination as soon as it is known; the outcome is of all."""
+    await attempt.hold.guard(end_predecessor(attempt))
+    missing = await attempt.hold.guard(in_thread(lambda: _missing(work.paths)))
+    outcomes = []
+    for target in work.targets:
+        if target.snapshot_id in attempt.claim.done_snapshot_ids:
+            outcomes.append(await _told_before(attempt, target))
+        else:
+            outcomes.append(await _to(attempt, work, target, missing))
+    return backup_outcome(outcomes)
+
+
+async def _told_before(attempt: Attempt, target: BackupTarget) -> TargetOutcome:
+    row = await attempt.ask(GetSnapshot(snapshot_id=target.snapshot_id))
+    failure = None
+    if row.status in (RunStatus.FAILED, RunStatus.CANCELLED):
+        failure = Failure(code="backup_failed", message=row.error_message or "It failed.")
+    return TargetOutcome(
+        name=target_named(target),
+        status=row.status,
+        failure=failure,
+        unreadable_count=row.unreadable_count,
+        unreadable_files=row.unreadable_files,
+    )
+
+
+async def _to(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, missing: Sequence[str]
+) -> TargetOutcome:
+    """Back up to one destination and say how it went.  Raises StoppedError only if nothing
+    may be said any more."""
+    began = attempt.deps.now()
+    try:
+        made = await attempt.hold.guard(_make(attempt, work, target, missing))
+    except StoppedError as stopped:
+        if stopped.reason is not Reason.CANCELLED:
+            raise
+        return await _failed(attempt, work, target, began, CANCELLED, RunStatus.CANCELLED)
+    except Exception as error:  # noqa: BLE001 - one destination's failure never stops the others
+        if not isinstance(error, HoldfastError):
+            log.exception("backup_crashed", run_id=str(work.run_id))
+        failure = failure_of(error, attempt.all_secrets())
+        return await _failed(attempt, work, target, began, failure, RunStatus.FAILED)
+    return await _completed(attempt, work, target, made)
+
+
+async def _make(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, missing: Sequence[str]
+) -> Made:
+    restic = await reach(attempt, target.address)
+    before = await snapshot_of_predecessor(attempt, restic, run_tag(work.run_id))
+    if before is not None:
+        return await _adopt(attempt, work, restic, before)
+    if len(missing) == len(work.paths):
+        raise SourcesMissingError(f"None of the paths exists: {names_told(missing)}.")
+
+    def on_progress(status: Status) -> None:
+        _tell(attempt, target, status)
+
+    async def back_up(restic: Restic) -> BackupResult:
+        try:
+            return await backup.run(restic, _options(work), on_progress=on_progress)
+        except SourceMissingError as error:
+            raise SourcesMissingError(
+                f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
+            ) from error
+
+    began = attempt.deps.now()
+    result = await unless_locked(attempt, target.address, back_up)
+    return _made(result, began, seconds_between(began, attempt.deps.now()))
+
+
+async def _adopt(
+    attempt: Attempt, work: BackupRequested, restic: Restic, before: Snapshot
+) -> Made:
+    """The snapshot of an attempt that died before it could tell of it.
+
+    Which files it could not read died with it; a dry run finds them again without writing.
+    """
+    log.info("snapshot_adopted", run_id=str(work.run_id), restic_snapshot_id=before.id)
+    summary = before.summary or BackupSummary()
+    try:
+        again = await backup.run(restic, _options(work, dry_run=True))
+    except HoldfastError as error:
+        log.warning("adopted_snapshot_not_compared", error=str(error), detail=error.detail)
+        again = BackupResult(summary=summary, partial=True)
+    began = summary.backup_start or before.time
+    ended = summary.backup_end or began
+    found = BackupResult(
+        # Snapshots name themselves outside of their summary.
+        summary=_with_id(summary, before.id),
+        partial=again.partial,
+        unreadable=again.unreadable,
+        unreadable_count=again.unreadable_count,
+    )
+    return _made(found, began, seconds_between(began, ended))
+
+
+def _options(work: BackupRequested, *, dry_run: bool = False) -> BackupOptions:
+    return BackupOptions(
+        paths=work.paths,
+        excludes=work.exclude_paths,
+        tags=snapshot_tags(work),
+        host=work.hostname,
+        # Not by tags: the run's own tag is in no earlier snapshot.
+        group_by="host,paths",
+        dry_run=dry_run,
+    )
+
+
+def _tell(attempt: Attempt, target: BackupTarget, status: Status) -> None:
+    attempt.progress.tell(
+        status.percent_done,
+        destination_id=target.address.destination_id,
+        files_done=status.files_done,
+        total_files=status.total_files,
+        bytes_done=status.bytes_done,
+        total_bytes=status.total_bytes,
+        current_file=status.current_files[0] if status.current_files else "",
+    )
+
+
+async def _completed(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, made: Made
+) -> TargetOutcome:
+    summary = made.summary
+    status = RunStatus.PARTIAL if made.partial else RunStatus.SUCCESS
+    await attempt.say(
+        SnapshotCompleted(
+            event_id=outcome_id(
+                SnapshotCompleted, work.run_id, attempt.claim.claim, target.snapshot_id
+            ),
+            occurred_at=attempt.deps.now(),
+            snapshot_id=target.snapshot_id,
+            run_id=work.run_id,
+            claim=attempt.claim.claim,
+            configuration_id=work.configuration_id,
+            destination_id=target.address.destination_id,
+            app_id=work.app_id,
+            status=status,
+            restic_snapshot_id=made.snapshot_id,
+            hostname=work.hostname,
+            paths=work.paths,
+            started_at=made.began_at,
+            files_new=summary.files_new,
+            files_changed=summary.files_changed,
+            files_unmodified=summary.files_unmodified,
+            data_added=summary.data_added,
+            data_added_packed=summary.data_added_packed,
+            total_bytes_processed=summary.total_bytes_processed,
+            duration_seconds=made.seconds,
+            unreadable_files=made.unreadable,
+            unreadable_count=made.unreadable_count,
+        )
+    )
+    return TargetOutcome(
+        name=target_named(target),
+        status=status,
+        unreadable_count=made.unreadable_count,
+        unreadable_files=made.unreadable,
+    )
+
+
+async def _failed(
+    attempt: Attempt,
+    work: BackupRequested,
+    target: BackupTarget,
+    began: datetime,
+    failure: Failure,
+    status: RunStatus,
+) -> TargetOutcome:
+    now = attempt.deps.now()
+    await attempt.say(
+        SnapshotFailed(
+            event_id=outcome_id(
+                SnapshotFailed, work.run_id, attempt.claim.claim, target.snapshot_id
+            ),
+            occurred_at=now,
+            snapshot_id=target.snapshot_id,
+            run_id=work.run_id,
+            claim=attempt.claim.claim,
+            configuration_id=work.configuration_id,
+            destination_id=target.address.destination_id,
+            app_id=work.app_id,
+            status=status,
+            started_at=began,
+            duration_seconds=seconds_between(began, now),
+            failure=failure,
+        )
+    )
+    return TargetOutcome(name=target_named(target), status=status, failure=failure)
+
+
+def _made(result: BackupResult, began: datetime, seconds: float) -> Made:
+    return Made(
+        summary=result.summary,
+        partial=result.partial,
+        unreadable=result.unreadable,
+        unreadable_count=result.unreadable_count,
+        detail=result.detail,
+        began_at=began,
+        seconds=seconds,
+    )
+
+
+def _with_id(summary: BackupSummary, snapshot_id: str) -> BackupSummary:
+    return msgspec.structs.replace(summary, snapshot_id=snapshot_id)
+
+
+def _missing(paths: Sequence[str]) -> list[str]:
+    return [path for path in paths if not os.path.lexists(path)]

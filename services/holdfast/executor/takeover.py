@@ -1,0 +1,38 @@
+"""Taking up a run that another attempt left: its restic first, then its lock."""
+
+from holdfast.devices.local import end_leftovers
+from holdfast.executor.attempt import Attempt
+from holdfast.restic import Restic
+from holdfast.restic.commands import snapshots, unlock
+from holdfast.restic.commands.snapshots import Snapshot, SnapshotsOptions
+from holdfast.telemetry.logs import Log
+
+log = Log("executor")
+
+
+async def end_predecessor(attempt: Attempt) -> None:
+    """Prove that what an earlier attempt started on this machine is gone.
+
+    Raises LeftoverError when it cannot be ended.
+    """
+    if not attempt.is_takeover:
+        return
+    run_id = str(attempt.work.run_id)
+    ended = await end_leftovers(run_id)
+    log.info("run_taken_over", run_id=run_id, claim=attempt.claim.claim, ended=ended)
+
+
+async def clear_predecessors_lock(attempt: Attempt, restic: Restic) -> None:
+    """Remove the lock that a killed restic left.  A living one's stays."""
+    if attempt.is_takeover:
+        await unlock.run(restic)
+
+
+async def snapshot_of_predecessor(
+    attempt: Attempt, restic: Restic, tag: str
+) -> Snapshot | None:
+    """The snapshot that an earlier attempt finished but did not live to tell."""
+    if not attempt.is_takeover:
+        return None
+    found = await snapshots.run(restic, SnapshotsOptions(tags=(tag,)))
+    return found[-1] if found else None

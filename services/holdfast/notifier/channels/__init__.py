@@ -1,0 +1,1 @@
+"""Ways to notify: one file a channel, one contract suite for all (tests/contract/channels)."""

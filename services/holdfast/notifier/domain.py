@@ -1,0 +1,108 @@
+"""Which run's end is told, and in what words."""
+
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+from holdfast.events.base import AwareTime
+from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
+from holdfast.kernel.ids import derived_id
+
+
+class Severity(StrEnum):
+    """How urgently somebody should look."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """What a channel delivers.  It may gain fields; nothing else changes."""
+
+    id: UUID
+    """The same for the same run and outcome, however often it is sent."""
+    type: str
+    """``<operation>.succeeded``, ``.partial`` or ``.failed``."""
+    title: str
+    text: str
+    severity: Severity
+    run_id: UUID
+    app_name: str
+    """Empty when the run belongs to no app."""
+    status: RunStatus
+    failure: Failure | None
+    occurred_at: AwareTime
+
+
+TOLD = {
+    RunStatus.FAILED: ("failed", Severity.ERROR),
+    RunStatus.PARTIAL: ("partial", Severity.WARNING),
+}
+
+OPERATIONS = {
+    Operation.BACKUP: "Backup",
+    Operation.RESTORE: "Restore",
+    Operation.FORGET: "Removing old snapshots",
+    Operation.PRUNE: "Freeing space",
+}
+"""What is told of.  Probe and init answer the person who asked for them."""
+
+ENDINGS = {
+    RunStatus.SUCCESS: "succeeded",
+    RunStatus.PARTIAL: "completed with warnings",
+    RunStatus.FAILED: "failed",
+}
+
+
+def message_of(event: RunCompleted) -> Message | None:
+    """What is told of a run's end; None when nothing is.
+
+    Every failure and every partial outcome is told.  A backup that succeeds is told too,
+    so that a service that waits for it (a dead man's switch) can raise the alarm when it
+    hears nothing: that is the one failure that Holdfast cannot tell of itself.
+    """
+    if event.operation not in OPERATIONS:
+        return None
+    if event.status in TOLD:
+        word, severity = TOLD[event.status]
+    elif event.operation is Operation.BACKUP and event.status is RunStatus.SUCCESS:
+        word, severity = "succeeded", Severity.INFO
+    else:
+        return None
+    return Message(
+        id=derived_id("message", event.run_id, event.status),
+        type=f"{event.operation}.{word}",
+        title=title_of(event),
+        text=text_of(event),
+        severity=severity,
+        run_id=event.run_id,
+        app_name=event.app_name,
+        status=event.status,
+        failure=event.failure,
+        occurred_at=event.occurred_at,
+    )
+
+
+def title_of(event: RunCompleted) -> str:
+    """One line: what, of which app, and how it ended."""
+    subject = OPERATIONS[event.operation]
+    if event.app_name:
+        subject += f" of {event.app_name}"
+    return f"{subject} {ENDINGS[event.status]}"
+
+
+def text_of(event: RunCompleted) -> str:
+    """The cause and what to do about it; the words of the program underneath come last."""
+    if event.failure is not None:
+        failure = event.failure
+        parts = (f"{failure.message} {failure.guidance}".strip(), failure.detail)
+        return "\n\n".join(part for part in parts if part)
+    if event.status is RunStatus.PARTIAL:
+        return "A part of it could not be done. The run's page says which."
+    if event.status is RunStatus.FAILED:
+        return "No cause was recorded. The run's page has what is known."
+    count = len(event.destination_ids)
+    places = "1 destination" if count == 1 else f"{count} destinations"
+    return f"A snapshot is at {places}."

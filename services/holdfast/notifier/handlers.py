@@ -1,0 +1,25 @@
+"""What the notifier hears: that a run ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from holdfast.events.run import RunCompleted
+from holdfast.notifier.channels.base import Channel
+from holdfast.notifier.domain import message_of
+
+
+@dataclass(frozen=True)
+class Deps:
+    """What the handlers are given."""
+
+    channels: Sequence[Channel]
+
+
+async def on_run_completed(event: RunCompleted, deps: Deps) -> None:
+    """Tell whoever should know.  Raises DeliveryError, and the event comes again later."""
+    message = message_of(event)
+    if message is None:
+        return
+
+    for channel in deps.channels:
+        await channel.send(message)

@@ -1,0 +1,27 @@
+"""The notifier: hears how runs ended, tells people and programs."""
+
+from holdfast.events.run import RunCompleted
+from holdfast.notifier.channels.webhook import WebhookChannel
+from holdfast.notifier.handlers import Deps, on_run_completed
+from holdfast.notifier.webhook_secret import load_or_create_webhook_secret
+from holdfast.runtime import Runtime, Service, hear
+
+
+async def build(runtime: Runtime) -> Service:
+    """One channel, the webhook, when an address is set.
+
+    The secret is made in any case: whoever sets up the receiver finds it there.  What
+    ended before the first start is not told.
+    """
+    settings = runtime.settings
+    secret = load_or_create_webhook_secret(settings.webhook_secret_file)
+    channels = []
+    if settings.webhook_url:
+        channels.append(WebhookChannel(settings.webhook_url, secret, runtime.now))
+    return Service(
+        name="notifier",
+        hears=[
+            hear(RunCompleted, on_run_completed, Deps(channels=channels), only_new=True),
+        ],
+        closes=[channel.close for channel in channels],
+    )

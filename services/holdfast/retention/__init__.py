@@ -1,0 +1,1 @@
+"""Retention: decides which snapshots are no longer kept.  It touches no repository."""

@@ -1,0 +1,115 @@
+"""Which run's end is told, and in what words."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
+from holdfast.kernel.ids import derived_id, new_id
+from holdfast.notifier.domain import Message, Severity, message_of
+
+NOW = datetime(2026, 3, 10, 2, 5, tzinfo=UTC)
+LOCKED = Failure(
+    code="repository_locked",
+    message="Another process holds the repository's lock.",
+    guidance="Wait for the other run.",
+    detail="unable to create lock",
+)
+
+
+def completed(
+    operation: Operation = Operation.BACKUP,
+    status: RunStatus = RunStatus.FAILED,
+    *,
+    app_name: str = "photos",
+    failure: Failure | None = None,
+) -> RunCompleted:
+    return RunCompleted(
+        event_id=new_id(),
+        occurred_at=NOW,
+        run_id=derived_id("run"),
+        claim=1,
+        operation=operation,
+        status=status,
+        started_at=NOW,
+        app_name=app_name,
+        destination_ids=(derived_id("nas"),),
+        failure=failure,
+    )
+
+
+def told(event: RunCompleted) -> Message:
+    message = message_of(event)
+    assert message is not None
+    return message
+
+
+@pytest.mark.parametrize(
+    ("operation", "status", "type_", "severity"),
+    [
+        (Operation.BACKUP, RunStatus.FAILED, "backup.failed", Severity.ERROR),
+        (Operation.BACKUP, RunStatus.PARTIAL, "backup.partial", Severity.WARNING),
+        (Operation.BACKUP, RunStatus.SUCCESS, "backup.succeeded", Severity.INFO),
+        (Operation.RESTORE, RunStatus.FAILED, "restore.failed", Severity.ERROR),
+        (Operation.RESTORE, RunStatus.PARTIAL, "restore.partial", Severity.WARNING),
+        (Operation.FORGET, RunStatus.FAILED, "forget.failed", Severity.ERROR),
+        (Operation.PRUNE, RunStatus.FAILED, "prune.failed", Severity.ERROR),
+    ],
+)
+def test_what_is_told(
+    operation: Operation, status: RunStatus, type_: str, severity: Severity
+) -> None:
+    message = told(completed(operation, status))
+
+    assert message.type == type_
+    assert message.severity is severity
+
+
+@pytest.mark.parametrize(
+    ("operation", "status"),
+    [
+        *((operation, RunStatus.CANCELLED) for operation in Operation),
+        *((Operation.PROBE, status) for status in RunStatus),
+        *((Operation.INIT, status) for status in RunStatus),
+        (Operation.RESTORE, RunStatus.SUCCESS),
+        (Operation.FORGET, RunStatus.SUCCESS),
+        (Operation.PRUNE, RunStatus.SUCCESS),
+    ],
+)
+def test_what_is_not_told(operation: Operation, status: RunStatus) -> None:
+    assert message_of(completed(operation, status)) is None
+
+
+def test_a_repeat_has_the_same_id_and_another_outcome_another_one() -> None:
+    first, again = told(completed()), told(completed())
+    partial = told(completed(status=RunStatus.PARTIAL))
+
+    assert first.id == again.id
+    assert first.id != partial.id
+
+
+@pytest.mark.parametrize(
+    ("event", "title"),
+    [
+        (completed(), "Backup of photos failed"),
+        (completed(status=RunStatus.PARTIAL), "Backup of photos completed with warnings"),
+        (completed(status=RunStatus.SUCCESS), "Backup of photos succeeded"),
+        (completed(Operation.PRUNE, app_name=""), "Freeing space failed"),
+    ],
+)
+def test_the_title_says_what_happened(event: RunCompleted, title: str) -> None:
+    assert told(event).title == title
+
+
+def test_the_text_gives_the_cause_the_way_out_and_the_programs_own_words() -> None:
+    text = told(completed(failure=LOCKED)).text
+
+    assert text == (
+        "Another process holds the repository's lock. Wait for the other run."
+        "\n\nunable to create lock"
+    )
+
+
+@pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.PARTIAL, RunStatus.SUCCESS])
+def test_there_is_always_a_text(status: RunStatus) -> None:
+    assert told(completed(status=status)).text

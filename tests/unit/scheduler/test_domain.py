@@ -1,0 +1,154 @@
+"""The timetable: what is due, in which words, and what was fired."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from holdfast.events.due import BackupDue, PruneDue
+from holdfast.events.queries import ScheduleEntry
+from holdfast.kernel.ids import derived_id
+from holdfast.scheduler.domain import Due, Timetable, due_from, event_of
+
+TWO = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+PHOTOS, MAIL, NAS = derived_id("photos"), derived_id("mail"), derived_id("nas")
+
+
+def entry(
+    id: UUID = PHOTOS,
+    *,
+    kind: str = "backup",
+    schedule: str = "0 2 * * *",
+    timezone: str = "UTC",
+    after: datetime = TWO - HOUR,
+) -> ScheduleEntry:
+    return ScheduleEntry(kind=kind, id=id, schedule=schedule, timezone=timezone, after=after)
+
+
+def timetable(*entries: ScheduleEntry) -> Timetable:
+    made = Timetable()
+    for each in entries:
+        made.put(each)
+    return made
+
+
+def test_nothing_is_due_before_its_time() -> None:
+    table = timetable(entry())
+
+    assert table.due(TWO - timedelta(microseconds=1), most=9) == ()
+    assert table.next_at() == TWO
+
+
+def test_what_is_due_stays_due_until_it_was_fired() -> None:
+    table = timetable(entry())
+    (due,) = table.due(TWO, most=9)
+
+    assert table.due(TWO, most=9) == (due,)
+    table.fired(due)
+    assert table.due(TWO, most=9) == ()
+    assert table.next_at() == TWO + DAY
+
+
+def test_all_missed_times_become_one_that_stands_for_the_others() -> None:
+    table = timetable(entry(after=TWO - 3 * DAY))
+
+    (due,) = table.due(TWO + HOUR, most=9)
+
+    assert due.scheduled_for == TWO
+    assert due.coalesced == (TWO - 2 * DAY, TWO - DAY)
+
+
+def test_longest_due_first_and_not_more_than_asked_for() -> None:
+    table = timetable(
+        entry(PHOTOS), entry(MAIL, schedule="30 1 * * *"), entry(NAS, kind="prune")
+    )
+
+    due = table.due(TWO, most=2)
+
+    assert [each.id for each in due][0] == MAIL
+    assert len(due) == 2
+
+
+def test_an_older_record_does_not_bring_back_what_was_fired() -> None:
+    table = timetable(entry())
+    (due,) = table.due(TWO, most=9)
+    table.fired(due)
+
+    table.put(entry())
+
+    assert table.due(TWO + HOUR, most=9) == ()
+
+
+def test_what_was_fired_is_remembered_while_an_entry_is_away() -> None:
+    table = timetable(entry())
+    table.fired(table.due(TWO, most=9)[0])
+
+    table.keep_only([])
+    assert table.next_at() is None
+    table.put(entry())
+
+    assert table.next_at() == TWO + DAY
+
+
+def test_a_newer_record_of_another_scheduler_is_taken_over() -> None:
+    table = timetable(entry())
+
+    table.put(entry(after=TWO))
+
+    assert table.next_at() == TWO + DAY
+
+
+def test_a_changed_schedule_or_zone_takes_the_place_of_the_old_one() -> None:
+    table = timetable(entry())
+
+    table.put(entry(schedule="30 1 * * *"))
+    assert table.next_at() == TWO - HOUR / 2
+    table.put(entry(schedule="30 3 * * *", timezone="Europe/Berlin"))
+
+    assert table.next_at() == TWO + HOUR / 2
+    assert table.due(TWO, most=9) == ()
+
+
+def test_a_schedule_put_twice_is_due_once() -> None:
+    table = timetable(entry(), entry(schedule="30 1 * * *"), entry())
+
+    assert len(table.due(TWO, most=9)) == 1
+
+
+def test_a_clock_that_is_set_back_makes_nothing_due_again() -> None:
+    table = timetable(entry())
+    table.fired(table.due(TWO, most=9)[0])
+
+    assert table.due(TWO - HOUR, most=9) == ()
+    assert table.due(TWO + HOUR, most=9) == ()
+
+
+def test_whoever_says_it_and_whenever_it_has_the_same_id() -> None:
+    once = event_of(Due(kind="backup", id=PHOTOS, scheduled_for=TWO), TWO)
+    again = event_of(
+        Due(kind="backup", id=PHOTOS, scheduled_for=TWO, coalesced=(TWO - DAY,)), TWO + DAY
+    )
+
+    assert once.event_id == again.event_id
+
+
+def test_another_kind_id_or_time_has_another_id() -> None:
+    dues = [
+        Due(kind="backup", id=PHOTOS, scheduled_for=TWO),
+        Due(kind="prune", id=PHOTOS, scheduled_for=TWO),
+        Due(kind="backup", id=MAIL, scheduled_for=TWO),
+        Due(kind="backup", id=PHOTOS, scheduled_for=TWO + DAY),
+    ]
+
+    assert len({event_of(each, TWO).event_id for each in dues}) == len(dues)
+
+
+def test_each_kind_is_said_in_its_own_words() -> None:
+    backup = event_of(due_from("backup", PHOTOS, (TWO - DAY, TWO)), TWO)
+    prune = event_of(due_from("prune", NAS, (TWO - DAY, TWO)), TWO)
+
+    assert isinstance(backup, BackupDue)
+    assert backup.configuration_id == PHOTOS
+    assert backup.coalesced == (TWO - DAY,)
+    assert isinstance(prune, PruneDue)
+    assert prune.destination_id == NAS
+    assert prune.scheduled_for == TWO
