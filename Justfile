@@ -79,7 +79,12 @@ format: setup-dev
 lock:
     #!/bin/sh
     set -eu
+    # The python3 of the machine: the one in .venv has no pip.  And pip's own index, if it has one.
+    PATH=$(printf '%s' "$PATH" | sed 's|^[^:]*/\.venv/bin:||')
+    rm -rf .tools/uv
     python3 -m pip install --quiet --disable-pip-version-check --target .tools/uv uv
+    index=${PIP_INDEX_URL:-$(python3 -m pip config get global.index-url 2>/dev/null || true)}
+    if [ -n "$index" ]; then export UV_DEFAULT_INDEX="$index"; fi
     for name in run dev just; do
         .tools/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
             --no-emit-index-url --no-header "requirements/$name.in" -o "requirements/$name.txt"

@@ -17,7 +17,6 @@ give_up() {
 command -v python3 >/dev/null || give_up "there is no python3. On Debian: apt-get install python3 python3-pip"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     give_up "$(python3 --version) is too old; Holdfast needs Python 3.11 or newer."
-python3 -m pip --version >/dev/null 2>&1 || give_up "python3 has no pip. On Debian: apt-get install python3-pip"
 
 mkdir -p .tools
 exec 9>.tools/lock
@@ -39,6 +38,8 @@ fill() { # kind, lock files…
     shift
     want=$(digest "$@")
     if [ "$(cat ".venv/.$kind" 2>/dev/null)" = "$want" ]; then return; fi
+    python3 -m pip --version >/dev/null 2>&1 ||
+        give_up "python3 has no pip. On Debian: apt-get install python3-pip"
     say "packages ($kind) into .venv"
     touch .venv/.unfinished
     for lock in "$@"; do install --require-hashes --only-binary=:all: -r "$lock"; done

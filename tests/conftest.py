@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.servers import NatsServer, PostgresServer, RcloneS3
 
 from holdfast.restic.binary import find_restic
+from support.servers import NatsServer, PostgresServer, RcloneS3
 
 
 @pytest.fixture

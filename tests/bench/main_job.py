@@ -105,7 +105,9 @@ class Bench:
         print("|---|---|")
         print(f"| first start to ready | {cold_start:.2f} s |")
         print(f"| second start to ready | {warm_start:.2f} s |")
-        print(f"| idle memory (PSS), {processes} processes with NATS and Postgres | {memory:.0f} MiB |")
+        print(
+            f"| idle memory (PSS) of {processes} processes, servers included | {memory:.0f} MiB |"
+        )
 
     @staticmethod
     def row(what: str, plain: list[float], ours: list[float]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.house import Api, House, Process, restic_processes, wait_until
 from support.trees import differences, make_tree, manifest, pour
 
@@ -58,9 +59,7 @@ def test_one_destination_away_is_partial_and_only_that_one_is_tried_again(
 
 
 @pytest.fixture
-def cluster(
-    tmp_path: Path, nats_url: str, postgres_dsn: str
-) -> Iterator[Callable[..., Process]]:
+def cluster(tmp_path: Path, nats_url: str, postgres_dsn: str) -> Iterator[Callable[..., Process]]:
     """Start services as processes of their own against the test's servers."""
     environment = {
         "HOLDFAST_DATA": str(tmp_path / "cluster"),
@@ -185,7 +184,7 @@ def test_no_secret_is_in_the_data_directory_or_in_ps(
 ) -> None:
     house = make_house()
     cloud = house.api.s3("cloud", s3_server, "secrets")
-    local_password = "my very own repository password"  # noqa: S105 - the needle of the search
+    local_password = "my very own repository password"
     (tmp_path / "nas").mkdir()
     house.api.post(
         "/backup/destinations/local",

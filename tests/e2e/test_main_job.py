@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.house import House, wait_until
 from support.trees import differences, make_tree, manifest
 
@@ -154,11 +155,13 @@ def test_retention_forgets_in_the_repository_itself(
     )
     rows = api.snapshots(configuration_id=configuration["id"])
     wait_until(
-        lambda: sum(
-            bool(each["forgotten_at"])
-            for each in api.snapshots(configuration_id=configuration["id"])
-        )
-        == 2,
+        lambda: (
+            sum(
+                bool(each["forgotten_at"])
+                for each in api.snapshots(configuration_id=configuration["id"])
+            )
+            == 2
+        ),
         what="two rows say that they are forgotten",
     )
     assert len(rows) == 4

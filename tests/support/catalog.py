@@ -14,6 +14,7 @@ from holdfast.catalog.migrate import migrate
 from holdfast.catalog.secrets import open_secrets
 from holdfast.catalog.seed import seed
 from holdfast.catalog.store.pool import open_pool
+from holdfast.catalog.waiting import Waiter
 from holdfast.settings import Settings
 
 
@@ -45,6 +46,7 @@ async def opened_catalog(dsn: str, data: Path, now: Clock) -> AsyncIterator[Deps
             secrets=await open_secrets(pool, settings, now()),
             instance_id=await seed(pool, settings, now(), hostname="nas"),
             wake=asyncio.Event(),
+            waiter=Waiter(),
         )
     finally:
         await pool.close()

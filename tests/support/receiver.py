@@ -12,6 +12,7 @@ class Delivery:
 
     path: str
     headers: dict[str, str]
+    """By name in lower case."""
     body: bytes
 
 
@@ -43,7 +44,11 @@ class Receiver:
         if self.hangs:
             await self._released.wait()
         body = await request.read()
-        self.deliveries.append(Delivery(request.path, dict(request.headers), body))
+        self.deliveries.append(
+            Delivery(
+                request.path, {name.lower(): value for name, value in request.headers.items()}, body
+            )
+        )
         status = self.answers.pop(0) if self.answers else 204
         headers = {"location": "/elsewhere"} if 300 <= status < 400 else {}
         return web.Response(status=status, headers=headers, text="" if status == 204 else "no room")

@@ -15,7 +15,9 @@ def make_tree(root: Path, seed: int = 1) -> Path:
     (root / "sub dir" / "deep").mkdir(parents=True)
     (root / "empty").mkdir()
     for number in range(12):
-        (root / "sub dir" / f"file {number}.bin").write_bytes(dice.randbytes(dice.randrange(40_000)))
+        (root / "sub dir" / f"file {number}.bin").write_bytes(
+            dice.randbytes(dice.randrange(40_000))
+        )
     (root / "new\nline").write_text("odd name")
     (root / "[glob]*?").write_text("literal")
     (root / "ünïcode").write_text("ok")

@@ -1,6 +1,5 @@
 """What a service can do with the bus: say, ask, take work, and watch."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
 
@@ -118,7 +117,7 @@ class Bus:
             if error.err_code == ALREADY_QUEUED and event.STREAM is Stream.WORK:
                 return
             raise UnavailableError("The bus did not take an event.", detail=str(error)) from error
-        except (NatsError, asyncio.TimeoutError) as error:
+        except (TimeoutError, NatsError) as error:
             raise UnavailableError("The bus does not answer.", detail=str(error)) from error
 
     async def request(self, query: Query[R], *, timeout: float = 10.0) -> R:
@@ -127,7 +126,7 @@ class Bus:
             message = await self.client.request(query.SUBJECT, encode(query), timeout=timeout)
         except NoRespondersError as error:
             raise UnavailableError("The catalog is not there.") from error
-        except (NatsTimeoutError, asyncio.TimeoutError) as error:
+        except (TimeoutError, NatsTimeoutError) as error:
             raise UnavailableError("The catalog did not answer in time.") from error
         except NatsError as error:
             raise UnavailableError("The bus does not answer.", detail=str(error)) from error
@@ -143,7 +142,7 @@ class Bus:
         try:
             subscription = await self._work_subscription(site)
             (message,) = await subscription.fetch(1, timeout=timeout)
-        except (NatsTimeoutError, asyncio.TimeoutError):
+        except (TimeoutError, NatsTimeoutError):
             return None
         except (NatsError, APIError) as error:
             self._work.pop(site, None)

@@ -125,7 +125,7 @@ async def _handle(bus: Bus, subscription: Subscription, event: Event, message: M
     except RetryLater as wish:
         await message.nak(delay=wish.delay_seconds)
         return "postponed"
-    except Exception as error:  # noqa: BLE001 - whatever it was, the message must not be lost
+    except Exception as error:
         attempt = message.metadata.num_delivered
         passing = not isinstance(error, HoldfastError) or error.retryable
         if attempt > len(RETRY_SECONDS) or not passing:

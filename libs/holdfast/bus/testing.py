@@ -56,7 +56,7 @@ class RecordingBus:
             raise UnavailableError
         self.published.append(event)
 
-    async def request(self, query: Query[R], *, timeout: float = 10.0) -> R:  # noqa: ARG002, ASYNC109 - the real one's signature
+    async def request(self, query: Query[R], *, timeout: float = 10.0) -> R:  # noqa: ARG002 - the real one's signature
         self.asked.append(query)
         if type(query) not in self.answers:
             raise UnavailableError("The catalog is not there.")
@@ -65,10 +65,10 @@ class RecordingBus:
         value: R = await reply if isawaitable(reply) else reply
         return value
 
-    async def next_job(self, site: str, timeout: float) -> RecordedJob | None:  # noqa: ARG002, ASYNC109 - the real one's signature
+    async def next_job(self, site: str, timeout: float) -> RecordedJob | None:  # noqa: ARG002 - the real one's signature
         try:
             return await asyncio.wait_for(self.jobs.get(), timeout)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return None
 
     async def facts(self, after_sequence: int | None) -> AsyncIterator[tuple[int, Event]]:

@@ -105,7 +105,7 @@ class EmbeddedPostgres(Supervised):
                 "--data-checksums",
             ],
             self._data / "initdb.log",
-            prefix=await as_ordinary_user(postgres_binaries(), self._data, part),
+            prefix=await as_ordinary_user(part),
             keeps_open=[descriptor],
         )
         await child.start()
@@ -130,9 +130,7 @@ class EmbeddedPostgres(Supervised):
             self._data / "postgres.log",
             # SIGQUIT: the postmaster ends its own children at once; the log replays at the start.
             death_signal="QUIT",
-            prefix=await as_ordinary_user(
-                postgres_binaries(), self._data, cluster, self._sockets
-            ),
+            prefix=await as_ordinary_user(cluster, self._sockets),
             keeps_open=[descriptor],
         )
 

@@ -7,35 +7,50 @@ from pathlib import Path
 from holdfast.embedded.process import ServerStartError
 
 NOBODY = 65534
+ROOT = 0
+
+NAMESPACE = ("unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--")
+"""A user namespace in which root is called nobody.
+
+To the kernel it stays root, so a data directory below /root can be reached, and
+Postgres' own check for root is content.
+"""
+
+REAL_NOBODY = (
+    "setpriv",
+    f"--reuid={NOBODY}",
+    f"--regid={NOBODY}",
+    "--clear-groups",
+    # Else access(2), by which Postgres looks for its own parts, would not count that right.
+    "--securebits=+no_setuid_fixup",
+    "--inh-caps=-all,+dac_override",
+    "--ambient-caps=-all,+dac_override",
+    "--",
+)
+"""For where namespaces are forbidden, as in most containers.
+
+Of root's rights it keeps the one to reach files, for the same reason.
+"""
 
 
-async def as_ordinary_user(binaries: Path, data: Path, *folders: Path) -> list[str]:
-    """What to put before a Postgres program of *binaries* that works in *folders* below *data*.
+async def as_ordinary_user(*folders: Path) -> list[str]:
+    """What to put before a Postgres program that works in *folders*; they are made its own.
 
-    Nothing for an ordinary user.  For root, a user namespace in which root is called
-    nobody: to the kernel it stays root, so a data directory below /root can be reached,
-    and Postgres' own check for root is content.  Where namespaces are forbidden, as in
-    most containers, it becomes the real nobody, who is given the folders.
-    Raises ServerStartError when neither works.
+    Nothing for an ordinary user.  Raises ServerStartError when root has no way.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != ROOT:
         return []
-    namespace = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"]
-    if await _works(*namespace, "true"):
-        return namespace
-    _give(data, folders)
-    other = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
-    for path in (binaries / "postgres", *folders):
-        if not await _works(*other, "test", "-x", str(path)):
-            raise ServerStartError(
-                f"Postgres does not run as root, and an ordinary user cannot reach {path}.",
-                guidance=(
-                    "Run Holdfast as an ordinary user, allow user namespaces, put Holdfast and its"
-                    " data (--data) where others may enter, or name a Postgres server with"
-                    " HOLDFAST_POSTGRES_DSN."
-                ),
-            )
-    return other
+    for prefix, owner in ((NAMESPACE, ROOT), (REAL_NOBODY, NOBODY)):
+        _give(folders, owner)
+        if all([await _works(*prefix, "test", "-w", str(folder)) for folder in folders]):
+            return list(prefix)
+    raise ServerStartError(
+        "Postgres does not run as root, and nothing else may be done here.",
+        guidance=(
+            "Run Holdfast as an ordinary user, allow user namespaces, or name a Postgres server"
+            " with HOLDFAST_POSTGRES_DSN."
+        ),
+    )
 
 
 async def _works(*argv: str) -> bool:
@@ -51,18 +66,12 @@ async def _works(*argv: str) -> bool:
     return await process.wait() == 0
 
 
-def _give(data: Path, folders: tuple[Path, ...]) -> None:
-    """Let nobody own *folders*, and pass through the private directories of ours above them.
-
-    That is *data* and its parent, which is Holdfast's own data directory: nobody's group
-    may enter them, not list them.  Further up nothing is changed.
-    """
-    for folder in (data, data.parent):
-        mode = folder.stat().st_mode & 0o777
-        if mode & 0o077 == 0:
-            os.chown(folder, -1, NOBODY)
-            folder.chmod(mode | 0o010)
+def _give(folders: tuple[Path, ...], owner: int) -> None:
+    """Change the owner of everything in *folders*; each folder itself last: it tells that."""
     for top in folders:
-        for folder_name, _, names in os.walk(top):
-            for path in (folder_name, *(os.path.join(folder_name, name) for name in names)):
-                os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+        if top.stat().st_uid == owner:
+            continue
+        for folder, _, names in os.walk(top, topdown=False):
+            for name in names:
+                os.chown(os.path.join(folder, name), owner, owner, follow_symlinks=False)
+            os.chown(folder, owner, owner)

@@ -15,7 +15,6 @@ from holdfast.events.base import AwareTime
 from holdfast.events.run import Operation, RunStatus
 from holdfast.events.work import DestinationType
 
-
 Reply = TypeVar("Reply")
 
 

@@ -26,9 +26,7 @@ class Road(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _road(said_by: str, heard_by: str, promise: str) -> Road:
-    return Road(
-        said_by=tuple(said_by.split()), heard_by=tuple(heard_by.split()), promise=promise
-    )
+    return Road(said_by=tuple(said_by.split()), heard_by=tuple(heard_by.split()), promise=promise)
 
 
 _ONE_EXECUTOR = "One executor of the site gets it; it comes again if that one dies."

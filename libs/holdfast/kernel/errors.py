@@ -1,5 +1,6 @@
 """The one family of errors that people may read."""
 
+
 class HoldfastError(Exception):
     """Something went wrong in Holdfast.
 
@@ -50,7 +51,9 @@ class UnauthorizedError(HoldfastError):
     """The token is missing or not known."""
 
     code = "unauthorized"
-    guidance = "Send 'Authorization: Bearer <token>'; the administrator's token is in DIR/admin-token."
+    guidance = (
+        "Send 'Authorization: Bearer <token>'; the administrator's token is in DIR/admin-token."
+    )
     status = 401
 
 

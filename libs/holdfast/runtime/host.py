@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from holdfast.bus import Bus
 from holdfast.bus.answers import Answerer, AnswerTo
 from holdfast.bus.subscribe import Subscriber, Subscription
 from holdfast.runtime.service import Loop, Runtime, Service
@@ -82,9 +81,7 @@ class Host:
                 with bound(service=service):
                     await loop(stopping)
                 return
-            except Exception:  # noqa: BLE001 - one service's fault must not end the others
+            except Exception:
                 log.exception("service_loop_failed", service=service)
                 with suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(stopping.wait(), RESTART_SECONDS)
-
-

@@ -117,9 +117,7 @@ def _number(environ: Mapping[str, str], name: str, default: float, *, at_least: 
     return value
 
 
-def _delays(
-    environ: Mapping[str, str], name: str, default: tuple[float, ...]
-) -> tuple[float, ...]:
+def _delays(environ: Mapping[str, str], name: str, default: tuple[float, ...]) -> tuple[float, ...]:
     raw = environ.get(f"HOLDFAST_{name}")
     if raw is None:
         return default

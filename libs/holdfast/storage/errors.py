@@ -56,6 +56,21 @@ class BadCredentialsError(StorageError):
     guidance = "Check the access key and the secret key."
 
 
+class NotStorageError(StorageError):
+    """The endpoint answers, but it is no S3 storage."""
+
+    code = "not_s3"
+    guidance = "Check the endpoint's host and port: a web page or console may be there instead."
+
+
+class ClockSkewError(StorageError):
+    """This machine's clock and the destination's differ too much."""
+
+    code = "clock_skew"
+    guidance = "Set this machine's clock, best by NTP."
+    retryable = True
+
+
 class NoSuchBucketError(StorageError):
     """There is no such bucket."""
 
@@ -97,6 +112,14 @@ class PathNotWritableError(StorageError):
 
     code = "path_not_writable"
     guidance = "Check its owner and mode, and that it is not mounted read-only."
+
+
+class PathUnreadableError(StorageError):
+    """The destination's path cannot be read."""
+
+    code = "path_unreadable"
+    guidance = "Check the disk or share, and the owner and mode; nothing was changed."
+    retryable = True
 
 
 class ForeignRepositoryError(StorageError):

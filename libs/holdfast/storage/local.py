@@ -12,6 +12,7 @@ from holdfast.storage.errors import (
     PathMissingError,
     PathNotDirectoryError,
     PathNotWritableError,
+    PathUnreadableError,
 )
 
 
@@ -60,7 +61,9 @@ class LocalBackend:
         except FileNotFoundError:
             parts = frozenset()
         except PermissionError as error:
-            raise PathNotWritableError(f"{self._path} cannot be read.", detail=str(error)) from error
+            raise PathNotWritableError(
+                f"{self._path} cannot be read.", detail=str(error)
+            ) from error
         return Found(
             has_config="config" in parts,
             has_parts=any(_holds_something(self._path / part) for part in parts),
@@ -79,7 +82,9 @@ class LocalBackend:
         except FileNotFoundError as error:
             raise PathMissingError(f"{self._path.parent} is not there.") from error
         except OSError as error:
-            raise PathNotWritableError(f"{self._path} cannot be made.", detail=str(error)) from error
+            raise PathNotWritableError(
+                f"{self._path} cannot be made.", detail=str(error)
+            ) from error
 
     def _remove_initialisation(self) -> None:
         if not self._path.exists():
@@ -133,7 +138,13 @@ def _holds_something(path: Path) -> bool:
 
 def _holds_a_file(path: Path) -> bool:
     """restic makes 256 empty folders below data/; only files count."""
-    return any(files for _, _, files in os.walk(path))
+
+    def fail(error: OSError) -> None:
+        # A folder that cannot be read is not an empty one: it may hold everything.
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise PathUnreadableError(f"{path} cannot be read.", detail=str(error)) from error
+
+    return any(files for _, _, files in os.walk(path, onerror=fail))
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 from uuid import uuid4
 
 from holdfast.storage.base import DATA_FOLDERS, REPOSITORY_PARTS, Found, S3Target
-from holdfast.storage.errors import NotJustInitialisedError
+from holdfast.storage.errors import NotJustInitialisedError, NotStorageError
 from holdfast.storage.s3_address import bucket_folder, endpoint_url, repository_url
 from holdfast.storage.s3_errors import error_of
 
 CONNECT_SECONDS = 5
-READ_SECONDS = 15
+READ_SECONDS = 10
+PROBE = b"holdfast was here\n"
 
 
 class S3Backend:
@@ -33,20 +34,24 @@ class S3Backend:
         async with self._client() as client:
             if write:
                 await self._try_writing(client)
-            listed = await client.list_objects_v2(
-                Bucket=self._target.bucket, Prefix=self._folder, Delimiter="/", MaxKeys=1000
-            )
-            names = {each["Key"][len(self._folder) :] for each in listed.get("Contents", ())}
-            names |= {
-                each["Prefix"][len(self._folder) :].rstrip("/")
-                for each in listed.get("CommonPrefixes", ())
-            }
-            found = REPOSITORY_PARTS.intersection(names)
+            found = {part for part in sorted(REPOSITORY_PARTS) if await self._has(client, part)}
             return Found(
                 has_config="config" in found,
                 has_parts=bool(found),
                 has_data=bool(found.intersection(DATA_FOLDERS)),
             )
+
+    async def _has(self, client: Any, part: str) -> bool:
+        """Whether the object, or anything below the folder, is there.
+
+        Each is asked for by name: a listing of the whole place ends after a thousand
+        names, and what it did not reach would count as missing.
+        """
+        key = self._folder + part
+        prefix = key if part == "config" else key + "/"
+        listed = await client.list_objects_v2(Bucket=self._target.bucket, Prefix=prefix, MaxKeys=1)
+        names = [each["Key"] for each in listed.get("Contents", ())]
+        return key in names if part == "config" else bool(names)
 
     async def prepare(self) -> None:
         """A bucket needs no directories."""
@@ -54,9 +59,7 @@ class S3Backend:
     async def remove_initialisation(self) -> None:
         found = await self.probe(write=False)
         if found.has_data:
-            raise NotJustInitialisedError(
-                f"{self.repository_url} holds data; nothing was removed."
-            )
+            raise NotJustInitialisedError(f"{self.repository_url} holds data; nothing was removed.")
         async with self._client() as client:
             # The config first: what is left then is no repository, and is cleaned next time.
             await client.delete_object(Bucket=self._target.bucket, Key=self._folder + "config")
@@ -77,9 +80,7 @@ class S3Backend:
 
     async def write_key(self, name: str, content: bytes) -> None:
         async with self._client() as client:
-            await client.put_object(
-                Bucket=self._target.bucket, Key=self._key(name), Body=content
-            )
+            await client.put_object(Bucket=self._target.bucket, Key=self._key(name), Body=content)
 
     async def delete_key(self, name: str) -> None:
         async with self._client() as client:
@@ -90,16 +91,20 @@ class S3Backend:
 
     async def _try_writing(self, client: Any) -> None:
         name = f"{self._folder}holdfast-probe-{uuid4().hex}"
-        await client.put_object(
-            Bucket=self._target.bucket, Key=name, Body=b"holdfast was here\n"
-        )
-        await client.delete_object(Bucket=self._target.bucket, Key=name)
+        await client.put_object(Bucket=self._target.bucket, Key=name, Body=PROBE)
+        try:
+            # Any web server answers 200 to something; only storage gives back what it took.
+            answer = await client.get_object(Bucket=self._target.bucket, Key=name)
+            if await answer["Body"].read() != PROBE:
+                raise NotStorageError
+        finally:
+            await client.delete_object(Bucket=self._target.bucket, Key=name)
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[Any]:
         """A client; what goes wrong inside is raised as the StorageError it means."""
         from aiobotocore.config import AioConfig  # see the module's docstring
-        from aiobotocore.session import get_session
+        from aiobotocore.session import AioSession
         from botocore.exceptions import BotoCoreError, ClientError
 
         config = AioConfig(
@@ -112,7 +117,7 @@ class S3Backend:
             response_checksum_validation="when_required",
         )
         try:
-            async with get_session().create_client(
+            async with _session(AioSession).create_client(
                 "s3",
                 endpoint_url=endpoint_url(self._target.endpoint),
                 region_name=self._target.region or "us-east-1",
@@ -123,3 +128,17 @@ class S3Backend:
                 yield client
         except (BotoCoreError, ClientError, OSError) as error:
             raise error_of(error, self._target) from error
+
+
+def _session(kind: Any) -> Any:
+    """One that ignores the machine's own AWS settings: only the target's count.
+
+    A profile that is set but missing would make every destination fail.
+    """
+    return kind(
+        session_vars={
+            "profile": (None, None, None, None),
+            "config_file": (None, None, "/dev/null", None),
+            "credentials_file": (None, None, "/dev/null", None),
+        }
+    )

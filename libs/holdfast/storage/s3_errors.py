@@ -7,6 +7,7 @@ from holdfast.storage.base import S3Target
 from holdfast.storage.errors import (
     AccessDeniedError,
     BadCredentialsError,
+    ClockSkewError,
     EndpointFaultError,
     EndpointRefusedError,
     EndpointTimeoutError,
@@ -21,7 +22,12 @@ BAD_CREDENTIALS = frozenset(
     ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthFailure", "401")
 )
 WRONG_REGION = frozenset(
-    ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301")
+    (
+        "PermanentRedirect",
+        "AuthorizationHeaderMalformed",
+        "IllegalLocationConstraintException",
+        "301",
+    )
 )
 
 
@@ -51,6 +57,8 @@ def _from_answer(response: dict[str, object], target: S3Target) -> StorageError:
         region = str(fields.get("Region") or headers.get("x-amz-bucket-region") or "")
         where = f"The bucket {target.bucket!r} is in {region or 'another region'}"
         return WrongRegionError(f"{where}, not in {target.region!r}.", detail=detail)
+    if code == "RequestTimeTooSkewed":
+        return ClockSkewError(detail=detail)
     if status == 403:
         return AccessDeniedError(detail=detail)
     if status >= 500:
@@ -63,9 +71,9 @@ def _from_connection(error: BaseException, target: S3Target) -> StorageError:
     causes = list(_causes(error))
     detail = str(error)
     where = target.endpoint
-    if any(isinstance(each, socket.gaierror) for each in causes) or "ClientConnectorDNSError" in repr(
-        causes
-    ):
+    if any(
+        isinstance(each, socket.gaierror) for each in causes
+    ) or "ClientConnectorDNSError" in repr(causes):
         return HostNotFoundError(f"The host of {where} is not known.", detail=detail)
     if any(isinstance(each, ssl.SSLError) for each in causes) or "SSL" in type(error).__name__:
         return TlsError(f"No trusted TLS connection to {where}.", detail=detail)

@@ -7,6 +7,7 @@ from uuid import UUID
 import asyncpg
 
 from holdfast.catalog.secrets import CatalogSecrets
+from holdfast.catalog.waiting import Waiter
 from holdfast.kernel.clock import Now
 from holdfast.settings import Settings
 
@@ -24,3 +25,5 @@ class Deps:
     wake: asyncio.Event
     """Set it after a commit that left a run to admit or an event to publish: admission and
     relay then look at once.  They look every second anyway, so a lost wake does no harm."""
+    waiter: Waiter
+    """Who waits for which run's end."""

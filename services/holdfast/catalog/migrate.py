@@ -123,9 +123,11 @@ async def _lock(connection: asyncpg.Connection) -> None:
     A blocked pg_advisory_lock would hold a snapshot, and CREATE INDEX CONCURRENTLY in the
     process that has the lock would wait for that snapshot: a deadlock.
     """
+    question = "select pg_try_advisory_lock($1)"
     try:
         async with asyncio.timeout(LOCK_WAIT_SECONDS):
-            while not await connection.fetchval("select pg_try_advisory_lock($1)", ADVISORY_LOCK):
+            # Another process frees it: no event of this one could tell.
+            while not await connection.fetchval(question, ADVISORY_LOCK):  # noqa: ASYNC110 - see above
                 await asyncio.sleep(POLL_SECONDS)
     except TimeoutError as error:
         raise DatabaseUnavailableError("Another process is migrating the database.") from error

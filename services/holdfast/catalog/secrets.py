@@ -5,7 +5,6 @@ rows; the data keys seal everything else.  A copy of the database alone opens no
 """
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -15,12 +14,10 @@ import msgspec
 
 from holdfast.catalog.store import instance
 from holdfast.catalog.store.destinations import SealedSecrets
-from holdfast.catalog.store.instance import DataKeyRow
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.events.work import DestinationSecrets
 from holdfast.kernel.errors import InvalidRequestError
-from holdfast.kernel.ids import new_id
-from holdfast.secretbox.box import SecretBox, new_data_key, row_purpose
+from holdfast.secretbox.box import DataKey, SecretBox, data_key_id_of, row_purpose
 from holdfast.secretbox.envelope import ReceiverKey
 from holdfast.secretbox.errors import SealBrokenError, UnknownDataKeyError
 from holdfast.secretbox.keys import (
@@ -40,18 +37,19 @@ RECEIVER_PURPOSE = row_purpose("receiver_key", "sealed_private", "only")
 class Boxes:
     """One box a data key: the first seals, each opens what it sealed."""
 
-    def __init__(self, data_keys: Sequence[bytes]) -> None:
-        self._boxes = [SecretBox(key) for key in data_keys]
+    def __init__(self, data_keys: Sequence[DataKey]) -> None:
+        self._boxes = {key.id: SecretBox(key) for key in data_keys}
+        self._sealing = self._boxes[data_keys[0].id]
 
     def seal(self, plaintext: bytes, purpose: str) -> bytes:
-        return self._boxes[0].seal(plaintext, purpose=purpose)
+        return self._sealing.seal(plaintext, purpose=purpose)
 
     def open(self, sealed: bytes, purpose: str) -> bytes:
         """Raises SealBrokenError, or UnknownDataKeyError when the key's row is gone."""
-        for box in self._boxes:
-            with contextlib.suppress(UnknownDataKeyError):
-                return box.open(sealed, purpose=purpose)
-        raise UnknownDataKeyError
+        box = self._boxes.get(data_key_id_of(sealed))
+        if box is None:
+            raise UnknownDataKeyError
+        return box.open(sealed, purpose=purpose)
 
 
 class CatalogSecrets:
@@ -105,7 +103,7 @@ async def open_secrets(pool: asyncpg.Pool, settings: Settings, now: datetime) ->
         await instance.lock_keys(connection)
         rows = await instance.data_keys(connection)
         master = await _master_key(connection, settings, first_start=not rows)
-        keys = [master.unwrap(row.wrapped, purpose=_wrap_purpose(row.id)) for row in rows]
+        keys = [master.unwrap(row) for row in rows]
         boxes = Boxes(keys or [await _first_data_key(connection, master, now)])
         receiver = await _receiver(connection, boxes)
     return CatalogSecrets(boxes, receiver)
@@ -120,7 +118,7 @@ async def _master_key(
 
     parameters = await instance.key_parameters(connection)
     if parameters is None:
-        parameters = KdfParameters.new()
+        parameters = KdfParameters.generate()
         await instance.add_key_parameters(connection, parameters)
     # scrypt is meant to be slow; the event loop need not stand still for it.
     return await asyncio.to_thread(
@@ -128,14 +126,9 @@ async def _master_key(
     )
 
 
-async def _first_data_key(connection: Connection, master: MasterKey, now: datetime) -> bytes:
-    key_id, data_key = new_id(), new_data_key()
-    row = DataKeyRow(
-        id=key_id,
-        master_key_id=master.id,
-        wrapped=master.wrap(data_key, purpose=_wrap_purpose(key_id)),
-    )
-    await instance.add_data_key(connection, row, now)
+async def _first_data_key(connection: Connection, master: MasterKey, now: datetime) -> DataKey:
+    data_key = DataKey.generate()
+    await instance.add_data_key(connection, master.wrap(data_key), now)
     return data_key
 
 
@@ -143,16 +136,14 @@ async def _receiver(connection: Connection, boxes: Boxes) -> ReceiverKey:
     """The catalog's own key; in a row, so that all its processes have the same one."""
     sealed = await instance.receiver_key(connection)
     if sealed is not None:
-        return ReceiverKey.from_bytes(boxes.open(sealed, RECEIVER_PURPOSE))
+        return ReceiverKey(boxes.open(sealed, RECEIVER_PURPOSE))
 
     receiver = ReceiverKey.generate()
-    await instance.add_receiver_key(connection, boxes.seal(receiver.to_bytes(), RECEIVER_PURPOSE))
+    await instance.add_receiver_key(
+        connection, boxes.seal(receiver.private_bytes(), RECEIVER_PURPOSE)
+    )
     return receiver
 
 
 def _purpose(destination_id: UUID) -> str:
     return row_purpose("destination", "sealed_secrets", destination_id)
-
-
-def _wrap_purpose(key_id: UUID) -> str:
-    return row_purpose("data_key", "wrapped", key_id)

@@ -85,7 +85,9 @@ class GatewayClient:
     def events(self) -> Iterator[ServerEvent]:
         """Follow the event stream until the caller stops reading."""
         try:
-            with self._http.stream("GET", f"{API}/events", timeout=httpx.Timeout(10, read=None)) as r:
+            with self._http.stream(
+                "GET", f"{API}/events", timeout=httpx.Timeout(10, read=None)
+            ) as r:
                 if r.status_code != httpx.codes.OK:
                     raise problem_of(r.status_code, r.read())
                 kind, data = "message", ""

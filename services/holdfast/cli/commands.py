@@ -191,7 +191,8 @@ def as_id(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise InvalidRequestError(
-            f"{text!r} is not an id.", guidance="'holdfast snapshots' and 'holdfast runs' list them."
+            f"{text!r} is not an id.",
+            guidance="'holdfast snapshots' and 'holdfast runs' list them.",
         ) from error
 
 
@@ -215,4 +216,3 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1024
     return f"{count:.1f} TiB"
-

@@ -35,9 +35,7 @@ def _compare(
     yield from _compare_values(old, new, here)
     yield from _compare_fields(old, new, old_root, new_root, path, seen)
     if "items" in old and "items" in new:
-        yield from _compare(
-            old["items"], new["items"], old_root, new_root, f"{path}[]", seen
-        )
+        yield from _compare(old["items"], new["items"], old_root, new_root, f"{path}[]", seen)
 
 
 def _compare_fields(

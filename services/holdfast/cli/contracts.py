@@ -208,9 +208,7 @@ def _openapi() -> bytes | None:
 def _changes(path: Path, content: bytes) -> tuple[str, ...]:
     if not path.exists():
         return ()
-    return breaking_changes(
-        msgspec.json.decode(path.read_bytes()), msgspec.json.decode(content)
-    )
+    return breaking_changes(msgspec.json.decode(path.read_bytes()), msgspec.json.decode(content))
 
 
 def _text(value: Any) -> bytes:

@@ -122,12 +122,7 @@ class Demo:
         """Look for the data's own words in the repository; none may be there."""
         repository = [path for path in self.nas.rglob("*") if path.is_file()]
         needles = self.needles(before)
-        found = [
-            path
-            for path in repository
-            for needle in needles
-            if needle in path.read_bytes()
-        ]
+        found = [path for path in repository for needle in needles if needle in path.read_bytes()]
         stored = sum(path.stat().st_size for path in repository)
         if found:
             self.out.print(f"   [red]readable data in {found[0]}[/red]")
@@ -190,7 +185,16 @@ def running_holdfast(data: Path) -> Iterator[GatewayClient]:
     }
     if restic := os.environ.get("HOLDFAST_RESTIC"):
         environment["HOLDFAST_RESTIC"] = restic
-    command = [sys.executable, "-m", "holdfast", "up", "--data", str(data), "--listen", "127.0.0.1:0"]
+    command = [
+        sys.executable,
+        "-m",
+        "holdfast",
+        "up",
+        "--data",
+        str(data),
+        "--listen",
+        "127.0.0.1:0",
+    ]
     with (
         log_path.open("wb") as log,
         subprocess.Popen(

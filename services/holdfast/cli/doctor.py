@@ -56,7 +56,9 @@ def checks(environ: Mapping[str, str] = os.environ) -> list[Check]:
         check_restic(settings.restic),
         check_server("NATS server", nats_server_binary, own=not settings.nats_url),
         check_server(
-            "Postgres server", lambda: postgres_binaries() / "postgres", own=not settings.postgres_dsn
+            "Postgres server",
+            lambda: postgres_binaries() / "postgres",
+            own=not settings.postgres_dsn,
         ),
         check_program("setpriv", "util-linux", "servers end with Holdfast", needed=True),
         check_program(

@@ -29,9 +29,7 @@ def schema_of(event: type[Event]) -> dict[str, Any]:
 
 def components(events: Sequence[type[Event]]) -> dict[str, Any]:
     """All structs that the events are made of, by name, as AsyncAPI wants them."""
-    _, parts = msgspec.json.schema_components(
-        events, ref_template="#/components/schemas/{name}"
-    )
+    _, parts = msgspec.json.schema_components(events, ref_template="#/components/schemas/{name}")
     return {name: _described(name, parts[name]) for name in sorted(parts)}
 
 

@@ -58,9 +58,7 @@ def _draw(progress: Progress, bar: object, news: "queue.SimpleQueue[RunProgress]
     progress.update(task.id, completed=step.bytes_done, total=step.total_bytes or None)
 
 
-def _listen(
-    client: GatewayClient, run_id: UUID, news: "queue.SimpleQueue[RunProgress]"
-) -> None:
+def _listen(client: GatewayClient, run_id: UUID, news: "queue.SimpleQueue[RunProgress]") -> None:
     try:
         for event in client.events():
             if event.type != RunProgress.TYPE:

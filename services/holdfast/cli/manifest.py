@@ -61,7 +61,9 @@ def differences(before: dict[str, Entry], after: dict[str, Entry]) -> list[str]:
     lines += [f"not there before: {name}" for name in sorted(after.keys() - before.keys())]
     for name in sorted(before.keys() & after.keys()):
         was, now = before[name], after[name]
-        changed = [field for field in was.__struct_fields__ if getattr(was, field) != getattr(now, field)]
+        changed = [
+            field for field in was.__struct_fields__ if getattr(was, field) != getattr(now, field)
+        ]
         if changed:
             lines.append(f"{', '.join(changed)} differ: {name or '.'}")
     return lines

@@ -4,7 +4,7 @@ import asyncio
 import importlib
 import signal
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 from holdfast.bus import Bus
 from holdfast.kernel.errors import InvalidRequestError
@@ -26,7 +26,9 @@ def builds(names: Sequence[str]) -> list[Build]:
     wanted = NAMES if "all" in names else names
     for name in wanted:
         if name not in NAMES:
-            raise InvalidRequestError(f"There is no service {name!r}; there are {', '.join(NAMES)}.")
+            raise InvalidRequestError(
+                f"There is no service {name!r}; there are {', '.join(NAMES)}."
+            )
     ordered = [name for name in NAMES if name in wanted]
     return [
         cast(Build, importlib.import_module(f"holdfast.{name}.service").build) for name in ordered
@@ -64,7 +66,8 @@ async def run_services(
                 serve_health(settings.health_listen, runtime.ready.is_set, runtime.stopping)
             )
         if "gateway" in names or "all" in names:
-            await asyncio.wait([waiting, runtime.listening], return_when="FIRST_COMPLETED")
+            first: list[asyncio.Future[Any]] = [waiting, runtime.listening]
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if runtime.listening.done():
                 on_ready(runtime.listening.result())
         else:

@@ -46,8 +46,7 @@ async def up(settings: Settings) -> None:
 @asynccontextmanager
 async def data_directory(data: Path) -> AsyncIterator[None]:
     """Our own directory, mode 0700, for one process at a time."""
-    data.mkdir(parents=True, exist_ok=True)
-    data.chmod(0o700)
+    _make_private(data)
     with (data / "lock").open("w") as file:
         try:
             # The kernel gives it up when the process dies, however it dies.
@@ -58,6 +57,11 @@ async def data_directory(data: Path) -> AsyncIterator[None]:
                 guidance="Stop it first, or name another directory with --data.",
             ) from error
         yield
+
+
+def _make_private(data: Path) -> None:
+    data.mkdir(parents=True, exist_ok=True)
+    data.chmod(0o700)
 
 
 async def _servers(settings: Settings, stack: AsyncExitStack) -> Settings:

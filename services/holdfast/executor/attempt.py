@@ -20,7 +20,7 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 from holdfast.restic import Restic
 from holdfast.secretbox.envelope import ReceiverKey
-from holdfast.storage.base import Storage
+from holdfast.storage.base import Backend
 from holdfast.telemetry.logs import Log
 
 R = TypeVar("R")
@@ -72,7 +72,8 @@ class Attempt:
     deps: Deps
     work: Work
     claim: Claim
-    secrets: Mapping[UUID, DestinationSecrets]
+    secrets: Mapping[UUID, DestinationSecrets] | HoldfastError
+    """What opens each destination, or why that is not known."""
     hold: Hold
     progress: Progress
     started_at: datetime
@@ -82,9 +83,7 @@ class Attempt:
         """Whether another attempt may have left something behind."""
         return self.claim.claim > 1
 
-    def restic(
-        self, address: DestinationAddress, *, retry_lock: timedelta | None = None
-    ) -> Restic:
+    def restic(self, address: DestinationAddress, *, retry_lock: timedelta | None = None) -> Restic:
         """restic for the repository at *address*.  It does not wait for a lock unless told."""
         cache = self.deps.cache / str(address.destination_id)
         return Restic(
@@ -95,12 +94,14 @@ class Attempt:
             retry_lock=retry_lock,
         )
 
-    def storage(self, address: DestinationAddress) -> Storage:
-        """The place itself, without restic."""
-        return storage_of(address, self._secrets_of(address))
+    def storage(self, address: DestinationAddress, *, parent: str = "") -> Backend:
+        """The place itself, without restic; see ``storage_of``."""
+        return storage_of(address, self._secrets_of(address), parent=parent)
 
     def all_secrets(self) -> list[Secret]:
         """What must be in no text."""
+        if isinstance(self.secrets, HoldfastError):
+            return []
         return [secret for each in self.secrets.values() for secret in secrets_in(each)]
 
     async def say(self, event: Event) -> None:
@@ -131,6 +132,8 @@ class Attempt:
         raise AssertionError("unreachable")
 
     def _secrets_of(self, address: DestinationAddress) -> DestinationSecrets:
+        if isinstance(self.secrets, HoldfastError):
+            raise self.secrets
         try:
             return self.secrets[address.destination_id]
         except KeyError:

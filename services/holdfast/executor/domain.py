@@ -1,7 +1,9 @@
 """The executor's rules, on plain values: what a run came to, and how it is told."""
 
+import traceback
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -180,6 +182,12 @@ def failure_of(error: BaseException, secrets: Iterable[Secret] = ()) -> Failure:
         guidance="The log of the executor has the details.",
         detail=clean(f"{type(error).__name__}: {error}"),
     )
+
+
+def where_raised(error: BaseException) -> str:
+    """File and line of each call that led to *error*, without the values in its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return " > ".join(f"{Path(frame.filename).name}:{frame.lineno}" for frame in frames[-8:])
 
 
 def seconds_between(start: datetime, end: datetime) -> float:

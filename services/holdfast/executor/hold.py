@@ -95,6 +95,9 @@ class Hold:
     @property
     def reason(self) -> Reason | None:
         """Why to stop, the gravest first; None: go on."""
+        return self._gravest()
+
+    def _gravest(self) -> Reason | None:
         for reason in (Reason.FENCED, Reason.CANCELLED, Reason.LEAVING):
             if reason in self._reasons:
                 return reason
@@ -127,9 +130,10 @@ class Hold:
         When this returns or raises, *work* is over.  What it had finished by then counts,
         unless the run is another's.  Raises StoppedError.
         """
-        if self.reason is not None:
+        before = self.reason
+        if before is not None:
             work.close()
-            raise StoppedError(self.reason)
+            raise StoppedError(before)
         task = asyncio.create_task(work)
         told = asyncio.create_task(self._stopping.wait())
         try:
@@ -138,7 +142,7 @@ class Hold:
             told.cancel()
             task.cancel()
             await asyncio.wait((task,))
-        reason = self.reason
+        reason = self._gravest()
         unfinished = task.cancelled() or task.exception() is not None
         if reason is not None and (unfinished or reason is Reason.FENCED):
             raise StoppedError(reason)

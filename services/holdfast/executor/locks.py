@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+from holdfast.events.work import DestinationAddress
 from holdfast.executor.attempt import Attempt
 from holdfast.restic import Restic
 from holdfast.restic.commands import locks, unlock
 from holdfast.restic.commands.locks import Lock
 from holdfast.restic.errors import RepositoryLockedError
-from holdfast.events.work import DestinationAddress
 from holdfast.telemetry.logs import Log
 
 T = TypeVar("T")

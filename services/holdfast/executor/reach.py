@@ -32,7 +32,7 @@ async def reach(attempt: Attempt, address: DestinationAddress) -> Restic:
     same repository: that costs a call to restic, so others go by the probe alone.
     """
     probe = await attempt.storage(address).probe(write=False)
-    if not probe.has_repository:
+    if not probe.has_config:
         raise missing(address)
     restic = attempt.restic(address)
     if attempt.is_takeover:

@@ -28,9 +28,7 @@ async def clear_predecessors_lock(attempt: Attempt, restic: Restic) -> None:
         await unlock.run(restic)
 
 
-async def snapshot_of_predecessor(
-    attempt: Attempt, restic: Restic, tag: str
-) -> Snapshot | None:
+async def snapshot_of_predecessor(attempt: Attempt, restic: Restic, tag: str) -> Snapshot | None:
     """The snapshot that an earlier attempt finished but did not live to tell."""
     if not attempt.is_takeover:
         return None

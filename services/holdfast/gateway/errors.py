@@ -23,11 +23,21 @@ log = Log("gateway")
 MEDIA_TYPE = "application/problem+json"
 API = "/api/v1"
 
-CONFLICTS = frozenset({"repository_exists", "repository_locked", "conflict"})
+CONFLICTS = frozenset(
+    {
+        "conflict",
+        "foreign_repository",
+        "other_repository",
+        "repository_exists",
+        "repository_holds_data",
+        "repository_locked",
+    }
+)
 """Failures that a change of state, not of the request, would cure."""
 
 DESTINATION_FAULTS = frozenset(
     {
+        # told by restic
         "access_denied",
         "destination_unreachable",
         "repository_damaged",
@@ -38,6 +48,23 @@ DESTINATION_FAULTS = frozenset(
         "restic_output",
         "snapshot_not_found",
         "wrong_password",
+        # told by the probe before it
+        "bad_credentials",
+        "connection_refused",
+        "connection_timeout",
+        "destination_unusable",
+        "endpoint_fault",
+        "foreign_repository",
+        "host_not_found",
+        "no_such_bucket",
+        "other_repository",
+        "path_missing",
+        "path_not_a_directory",
+        "path_not_writable",
+        "repository_holds_data",
+        "repository_missing",
+        "tls_failed",
+        "wrong_region",
     }
 )
 """Failures of a restore that lie on the destination's side, not in what was asked for."""

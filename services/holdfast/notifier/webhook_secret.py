@@ -1,24 +1,24 @@
-"""The secret that signs webhooks: made once, mode 0600, in Standard Webhooks' form."""
+"""The file that holds the secret that signs webhooks: made once, mode 0600."""
 
-import base64
-import binascii
 import os
 import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
+from holdfast.secretbox.webhooks import (
+    WebhookSecretError,
+    new_webhook_secret,
+    webhook_signature,
+)
 
-PREFIX = "whsec_"
-SECRET_BYTES = 32
-LEAST_BYTES = 24
-"""What Standard Webhooks asks for."""
 
-
-class WebhookSecretError(HoldfastError):
+class WebhookSecretFileError(HoldfastError):
     """The webhook secret file does not hold a webhook secret."""
 
-    code = "webhook_secret_invalid"
+    code = "webhook_secret_file"
     guidance = "Put back the file, or delete it: a new one is made at the next start."
 
 
@@ -26,40 +26,30 @@ def load_or_create_webhook_secret(path: Path) -> Secret:
     """The secret in *path*; a new one when there is no such file.
 
     Of two processes that start together both get the same one: the file appears whole,
-    and only if it is not there.  Raises WebhookSecretError.
+    and only if it is not there.  One that is there is never replaced.  Raises
+    WebhookSecretFileError.
     """
-    try:
-        return _checked(path.read_text(encoding="ascii").strip(), path)
-    except FileNotFoundError:
+    if not path.exists():
         _create(path)
-        return _checked(path.read_text(encoding="ascii").strip(), path)
-    except UnicodeDecodeError as error:
-        raise WebhookSecretError(f"{path} does not hold a webhook secret.") from error
+    try:
+        secret = Secret(path.read_text(encoding="ascii").strip())
+        webhook_signature(secret, "trial", datetime.now(UTC), b"")
+    except (UnicodeDecodeError, WebhookSecretError) as error:
+        raise WebhookSecretFileError(f"{path} does not hold a webhook secret.") from error
+    return secret
 
 
 def _create(path: Path) -> None:
-    secret = PREFIX + base64.b64encode(os.urandom(SECRET_BYTES)).decode()
     path.parent.mkdir(parents=True, exist_ok=True)
     # mkstemp makes the file with mode 0600.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secret + "\n")
+            file.write(new_webhook_secret().reveal() + "\n")
             file.flush()
             os.fsync(file.fileno())
-        try:
+        # A link never replaces: when another process was first, its secret stays.
+        with suppress(FileExistsError):
             os.link(name, path)
-        except FileExistsError:
-            return  # another process was first
     finally:
         Path(name).unlink()
-
-
-def _checked(text: str, path: Path) -> Secret:
-    try:
-        key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
-        key = b""
-    if not text.startswith(PREFIX) or len(key) < LEAST_BYTES:
-        raise WebhookSecretError(f"{path} does not hold a webhook secret.")
-    return Secret(text)

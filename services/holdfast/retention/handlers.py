@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from holdfast.bus.errors import RetryLater
 from holdfast.events.base import Event, follow_up_id
@@ -14,7 +15,7 @@ from holdfast.events.run import Operation, RunCompleted, RunStatus
 from holdfast.kernel.clock import Now
 from holdfast.kernel.errors import HoldfastError, NotFoundError
 from holdfast.kernel.ids import derived_id
-from holdfast.retention.domain import plan_retention
+from holdfast.retention.domain import SnapshotRef, plan_retention
 from holdfast.telemetry.logs import Log
 
 R = TypeVar("R")
@@ -33,7 +34,7 @@ class Speaks(Protocol):
 
     async def publish(self, event: Event) -> None: ...
 
-    async def request(self, query: Query[R], *, timeout: float = ...) -> R: ...  # noqa: ASYNC109 - the bus's signature
+    async def request(self, query: Query[R], *, timeout: float = ...) -> R: ...
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,8 @@ async def _forget(
 
 
 def _no_longer_kept(view: RetentionView) -> tuple[str, ...]:
-    return tuple(plan_retention(view.snapshots, view.keep).forget)
+    snapshots = [SnapshotRef(id=each.restic_snapshot_id, time=each.time) for each in view.snapshots]
+    return plan_retention(snapshots, view.keep, ZoneInfo(view.timezone)).forget
 
 
 def _wait_for_the_record(event: RunCompleted, deps: Deps) -> None:

@@ -64,9 +64,7 @@ def parse(expression: str, timezone: str) -> Schedule:
         # 1 January 2000 stands for any day: what comes once in fifty years comes then, too.
         next(CronSim(fields, datetime(2000, 1, 1, tzinfo=zone)))
     except (CronSimError, StopIteration) as error:
-        raise InvalidScheduleError(
-            f"{expression!r} never comes due.", detail=str(error)
-        ) from error
+        raise InvalidScheduleError(f"{expression!r} never comes due.", detail=str(error)) from error
     return Schedule(fields=fields, zone=timezone)
 
 

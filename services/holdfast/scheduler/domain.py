@@ -138,4 +138,3 @@ class Timetable:
 def _still(next_at: datetime | None, after: datetime) -> bool:
     """Whether a next time that was computed before is the next one after *after*, too."""
     return next_at is None or next_at > after
-

@@ -41,9 +41,7 @@ async def watch_changes(stop: asyncio.Event, deps: Deps) -> None:
     watching = [asyncio.create_task(_watch(each, deps)) for each in CHANGES]
     stopping = asyncio.create_task(stop.wait())
     try:
-        done, _ = await asyncio.wait(
-            [stopping, *watching], return_when=asyncio.FIRST_COMPLETED
-        )
+        done, _ = await asyncio.wait([stopping, *watching], return_when=asyncio.FIRST_COMPLETED)
         for task in done - {stopping}:
             task.result()  # what broke it is raised, and the loop is started again
     finally:

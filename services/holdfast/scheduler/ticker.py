@@ -39,7 +39,7 @@ class Speaks(Protocol):
 
     async def publish(self, event: Event) -> None: ...
 
-    async def request(self, query: Query[R], *, timeout: float = ...) -> R: ...  # noqa: ASYNC109 - the bus's signature
+    async def request(self, query: Query[R], *, timeout: float = ...) -> R: ...
 
 
 class Ticker:

@@ -6,7 +6,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.servers import RcloneS3
 
 from holdfast.embedded.nats import free_port
 from holdfast.kernel.secret import Secret
@@ -22,6 +21,7 @@ from holdfast.storage.errors import (
     StorageError,
 )
 from holdfast.storage.registry import open_backend
+from support.servers import RcloneS3
 
 pytestmark = pytest.mark.s3
 

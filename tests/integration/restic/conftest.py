@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import shutil
 import socket
 from collections.abc import AsyncIterator
@@ -26,9 +27,9 @@ SECRET_KEY = "SK#secret;\"quoted'%d=" + uuid4().hex
 
 @pytest.fixture(scope="session")
 def binary() -> Path:
-    """The restic of this checkout, else the one that is installed."""
+    """The restic that HOLDFAST_RESTIC names, else this checkout's, else the installed one."""
     tools = Path(__file__).parents[3] / ".tools" / "bin" / "restic"
-    if tools.exists():
+    if tools.exists() and "HOLDFAST_RESTIC" not in os.environ:
         return tools
     try:
         return find_restic()

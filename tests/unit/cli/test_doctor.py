@@ -84,7 +84,7 @@ def test_a_program_that_is_not_on_path_names_its_package(needed: bool, state: St
 
 def test_no_certificates_is_a_warning(tmp_path: Path) -> None:
     nowhere = ssl.DefaultVerifyPaths(
-        cafile=None,
+        cafile=str(tmp_path / "none.pem"),
         capath=str(tmp_path),
         openssl_cafile_env="",
         openssl_cafile="",

@@ -96,6 +96,8 @@ async def test_the_secrets_of_an_s3_destination_are_sealed_to_the_catalog(
         ("access_denied", 422),
         ("destination_unreachable", 422),
         ("wrong_password", 422),
+        ("no_such_bucket", 422),
+        ("foreign_repository", 409),
         ("repository_exists", 409),
         ("repository_locked", 409),
     ],

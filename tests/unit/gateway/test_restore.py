@@ -7,6 +7,9 @@ import pytest
 
 from holdfast.events import queries as q
 from holdfast.events.run import Operation, RestoreResult, RunStatus
+from holdfast.gateway.errors import DESTINATION_FAULTS
+from holdfast.kernel.errors import HoldfastError
+from holdfast.storage import errors as storage_errors
 from support.gateway import ID, RUN_ID, GatewayHouse, accepted, failure, run
 
 PATH = f"/api/v1/backup/snapshots/{ID}/restore"
@@ -56,6 +59,7 @@ async def test_waiting_takes_as_many_steps_as_the_run_needs(ready: GatewayHouse)
     [
         ("destination_unreachable", 502),
         ("repository_damaged", 502),
+        ("no_such_bucket", 502),
         ("path_not_found", 422),
         ("restore_incomplete", 422),
         ("no_space", 422),
@@ -109,3 +113,16 @@ async def test_a_client_that_goes_cancels_nothing(ready: GatewayHouse) -> None:
         await asyncio.gather(waiting, return_exceptions=True)
 
     assert not [each for each in ready.bus.asked if isinstance(each, q.CancelRun)]
+
+
+def test_what_a_probe_may_tell_of_a_destination_is_the_destinations_fault() -> None:
+    told = {
+        kind.code
+        for kind in vars(storage_errors).values()
+        if isinstance(kind, type)
+        and issubclass(kind, HoldfastError)
+        and kind.__module__ == storage_errors.__name__
+    }
+
+    assert told
+    assert told <= DESTINATION_FAULTS

@@ -58,13 +58,11 @@ def test_all_missed_times_become_one_that_stands_for_the_others() -> None:
 
 
 def test_longest_due_first_and_not_more_than_asked_for() -> None:
-    table = timetable(
-        entry(PHOTOS), entry(MAIL, schedule="30 1 * * *"), entry(NAS, kind="prune")
-    )
+    table = timetable(entry(PHOTOS), entry(MAIL, schedule="30 1 * * *"), entry(NAS, kind="prune"))
 
     due = table.due(TWO, most=2)
 
-    assert [each.id for each in due][0] == MAIL
+    assert due[0].id == MAIL
     assert len(due) == 2
 
 

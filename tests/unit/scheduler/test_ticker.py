@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from holdfast.bus.testing import RecordingBus
 from holdfast.events.base import Event
 from holdfast.events.changes import Change, PolicyChanged
@@ -24,7 +25,9 @@ TWO = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def entry(name: str = "photos", schedule: str = "0 2 * * *", after: datetime = TWO) -> ScheduleEntry:
+def entry(
+    name: str = "photos", schedule: str = "0 2 * * *", after: datetime = TWO
+) -> ScheduleEntry:
     return ScheduleEntry(
         kind="backup", id=derived_id(name), schedule=schedule, timezone="UTC", after=after
     )
@@ -261,9 +264,7 @@ async def test_each_change_has_the_timetable_asked_for_again() -> None:
     watching = asyncio.create_task(watch_changes(stop, Deps(bus=bus, reload=heard.set)))
 
     await bus.publish(
-        PolicyChanged(
-            event_id=new_id(), occurred_at=TWO, policy_id=new_id(), change=Change.UPDATED
-        )
+        PolicyChanged(event_id=new_id(), occurred_at=TWO, policy_id=new_id(), change=Change.UPDATED)
     )
 
     async with asyncio.timeout(5):

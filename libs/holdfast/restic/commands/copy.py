@@ -1,31 +1,26 @@
 """``restic copy``: bring snapshots from another repository into this one."""
 
-import re
-
 import msgspec
 
 from holdfast.kernel.errors import InvalidRequestError
+from holdfast.restic.commands import snapshots
 from holdfast.restic.environment import from_repository
 from holdfast.restic.process import Restic
 from holdfast.restic.repository import Repository
 
-SAVED = re.compile(r"^snapshot ([0-9a-f]+) saved, copied from source snapshot ([0-9a-f]+)")
-
 
 class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Which snapshots and from where."""
+    """Which snapshots, by their whole ids, and from where."""
 
     source: Repository
     snapshot_ids: tuple[str, ...]
 
 
 class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Short id of the source to short id of the copy; restic tells no whole ones here.
+    """What is in this repository now."""
 
-    A snapshot that was copied before is not among them.
-    """
-
-    copied: dict[str, str]
+    copies: dict[str, str]
+    """Id in the source to id here, those included that were here before."""
 
 
 def argv(options: CopyOptions) -> tuple[str, ...]:
@@ -36,9 +31,23 @@ def argv(options: CopyOptions) -> tuple[str, ...]:
 
 
 async def run(restic: Restic, options: CopyOptions) -> CopyResult:
-    """Copy what is missing.  Raises ConflictingCredentialsError for two kinds of S3 keys."""
+    """Copy what is missing.  Raises ConflictingCredentialsError for two kinds of S3 keys.
+
+    What restic tells of the copies differs by version and has short ids only, so they
+    are looked up: two more calls, for one listing of each repository.
+    """
     environment, secrets = from_repository(options.source, restic.repository)
-    finished = await restic.run(argv(options), environment=environment, secrets=secrets)
-    texts = (line.decode(errors="replace") for line in finished.stdout)
-    matches = (SAVED.match(text) for text in texts)
-    return CopyResult(copied={match[2]: match[1] for match in matches if match})
+    await restic.run(argv(options), environment=environment, secrets=secrets)
+
+    source = Restic(restic.binary, restic.runner, options.source, run_id=restic.run_id)
+    asked = snapshots.SnapshotsOptions(ids=options.snapshot_ids)
+    here = {_origin(each): each.id for each in await snapshots.run(restic)}
+    there = await snapshots.run(source, asked)
+    return CopyResult(
+        copies={each.id: here[_origin(each)] for each in there if _origin(each) in here}
+    )
+
+
+def _origin(snapshot: snapshots.Snapshot) -> tuple[str, str]:
+    """What a snapshot and its copies have in common."""
+    return (snapshot.original or snapshot.id, snapshot.tree)

@@ -13,6 +13,7 @@ from holdfast.catalog.domain.destination import (
 )
 from holdfast.catalog.store import destinations, devices, outbox, policies, runs
 from holdfast.catalog.store.pool import Connection, reading, transaction
+from holdfast.events.base import Work
 from holdfast.events.changes import Change
 from holdfast.events.queries import (
     AddDestination,
@@ -71,38 +72,36 @@ async def answer_add_destination(query: AddDestination, deps: Deps) -> RunAccept
             password_is_ours=ours,
             prune_timezone=deps.settings.timezone,
         )
-        run_id = new_id()
         work = InitRequested(
             event_id=new_id(),
             occurred_at=now,
-            run_id=run_id,
+            run_id=new_id(),
             site=site,
             address=new.address(destination_id, cheap_key=ours),
             parent_path=new.parent_path,
         )
-        await runs.enqueue(connection, runs.NewRun(operation=Operation.INIT, work=work))
+        accepted = await _queued(connection, Operation.INIT, work, destination_id)
     deps.wake.set()
-    return RunAccepted(run_id=run_id, status=RunStatus.QUEUED, destination_id=destination_id)
+    return accepted
 
 
 async def answer_test_destination(query: TestDestination, deps: Deps) -> RunAccepted:
     """Queue a probe of a destination in use."""
     destination_id, now = query.destination_id, deps.now()
     async with transaction(deps.pool) as connection:
-        if await destinations.lock(connection, destination_id) is None:
+        if await destinations.find(connection, destination_id) is None:
             raise _missing(destination_id)
         address = (await destinations.addresses(connection, [destination_id]))[destination_id]
-        run_id = new_id()
         work = ProbeRequested(
             event_id=new_id(),
             occurred_at=now,
-            run_id=run_id,
+            run_id=new_id(),
             site=await destinations.site_of(connection, destination_id, deps.settings.site),
             address=address,
         )
-        await runs.enqueue(connection, runs.NewRun(operation=Operation.PROBE, work=work))
+        accepted = await _queued(connection, Operation.PROBE, work, destination_id)
     deps.wake.set()
-    return RunAccepted(run_id=run_id, status=RunStatus.QUEUED, destination_id=destination_id)
+    return accepted
 
 
 async def answer_remove_destination(query: RemoveDestination, deps: Deps) -> Done:
@@ -135,6 +134,16 @@ async def answer_remove_destination(query: RemoveDestination, deps: Deps) -> Don
         await outbox.add(connection, destination_changed(destination_id, Change.DELETED, now))
     deps.wake.set()
     return Done()
+
+
+async def _queued(
+    connection: Connection, operation: Operation, work: Work, destination_id: UUID
+) -> RunAccepted:
+    """Queue *work*; it may have been admitted with the same breath."""
+    await runs.enqueue(connection, runs.NewRun(operation=operation, work=work))
+    view = await runs.find(connection, work.run_id)
+    status = RunStatus.QUEUED if view is None else view.status
+    return RunAccepted(run_id=work.run_id, status=status, destination_id=destination_id)
 
 
 async def _site(connection: Connection, new: NewDestination, default: str) -> str:

@@ -221,10 +221,3 @@ create table outbox (
     payload    bytea not null,
     created_at timestamptz not null default now()
 );
-
--- Events already taken in, so that a redelivery changes nothing.
-create table inbox (
-    event_id    uuid primary key,
-    received_at timestamptz not null
-);
-create index inbox_age on inbox (received_at);

@@ -5,7 +5,7 @@ from uuid import UUID
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import refusals, to_struct, to_structs
 from holdfast.catalog.store.sql import load
-from holdfast.events.views import AppView
+from holdfast.events.views import AppStatus, AppView
 
 SQL = load("apps")
 
@@ -27,3 +27,8 @@ async def find(connection: Connection, app_id: UUID) -> AppView | None:
     """One app, or None."""
     row = await connection.fetchrow(SQL["app"], app_id)
     return None if row is None else to_struct(row, AppView)
+
+
+async def statuses(connection: Connection) -> tuple[AppStatus, ...]:
+    """How well each app is protected, by name."""
+    return to_structs(await connection.fetch(SQL["app_statuses"]), AppStatus)

@@ -150,3 +150,19 @@ async def destination_became_ready(
 async def destination_failed(connection: Connection, destination_id: UUID) -> None:
     """Its init run has not succeeded: nothing of it stays.  One that is in use is left alone."""
     await connection.execute(SQL["drop_failed_destination"], destination_id)
+
+
+async def prune_needed(connection: Connection, destination_id: UUID) -> None:
+    """Its repository holds data that no snapshot needs."""
+    await connection.execute(SQL["prune_needed"], destination_id)
+
+
+async def pruned(connection: Connection, destination_id: UUID, size: int, now: datetime) -> None:
+    """Its space was freed; *size* bytes remain."""
+    await connection.execute(SQL["pruned"], destination_id, size, now)
+
+
+async def needs_prune(connection: Connection, destination_id: UUID) -> bool | None:
+    """Whether there is something to free; None: there is no such destination in use."""
+    found: bool | None = await connection.fetchval(SQL["needs_prune"], destination_id)
+    return found

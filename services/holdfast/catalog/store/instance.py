@@ -8,17 +8,9 @@ import msgspec
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import to_structs
 from holdfast.catalog.store.sql import load
-from holdfast.secretbox.keys import KdfParameters
+from holdfast.secretbox.keys import KdfParameters, WrappedKey
 
 SQL = load("instance")
-
-
-class DataKeyRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A data key as it is stored."""
-
-    id: UUID
-    master_key_id: str
-    wrapped: bytes
 
 
 async def name_instance(connection: Connection, candidate: UUID, now: datetime) -> UUID:
@@ -33,12 +25,12 @@ async def lock_keys(connection: Connection) -> None:
     await connection.execute(SQL["lock_keys"])
 
 
-async def data_keys(connection: Connection) -> tuple[DataKeyRow, ...]:
+async def data_keys(connection: Connection) -> tuple[WrappedKey, ...]:
     """All data keys, the one in use first."""
-    return to_structs(await connection.fetch(SQL["data_keys"]), DataKeyRow)
+    return to_structs(await connection.fetch(SQL["data_keys"]), WrappedKey)
 
 
-async def add_data_key(connection: Connection, row: DataKeyRow, now: datetime) -> None:
+async def add_data_key(connection: Connection, row: WrappedKey, now: datetime) -> None:
     """Keep one more data key; from now on it seals."""
     await connection.execute(SQL["add_data_key"], row.id, row.master_key_id, row.wrapped, now)
 

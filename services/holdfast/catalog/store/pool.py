@@ -85,7 +85,10 @@ _AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+    asyncpg.DeadlockDetectedError,
     ConnectionError,
     TimeoutError,
 )
-"""What asyncpg raises when the server is gone, going, starting, full or deaf."""
+"""What asyncpg raises when the server is gone, going, starting, full, deaf or too busy."""

@@ -28,6 +28,7 @@ from holdfast.executor.domain import (
     seconds_between,
     snapshot_tags,
     target_named,
+    where_raised,
 )
 from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.locks import unless_locked
@@ -54,14 +55,12 @@ class Made(BackupResult, frozen=True, kw_only=True):
 
 async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
     """Say how it went at each destination as soon as it is known; the outcome is of all."""
-    await attempt.hold.guard(end_predecessor(attempt))
-    missing = await attempt.hold.guard(in_thread(lambda: _missing(work.paths)))
     outcomes = []
     for target in work.targets:
         if target.snapshot_id in attempt.claim.done_snapshot_ids:
             outcomes.append(await _told_before(attempt, target))
         else:
-            outcomes.append(await _to(attempt, work, target, missing))
+            outcomes.append(await _to(attempt, work, target))
     return backup_outcome(outcomes)
 
 
@@ -79,33 +78,31 @@ async def _told_before(attempt: Attempt, target: BackupTarget) -> TargetOutcome:
     )
 
 
-async def _to(
-    attempt: Attempt, work: BackupRequested, target: BackupTarget, missing: Sequence[str]
-) -> TargetOutcome:
+async def _to(attempt: Attempt, work: BackupRequested, target: BackupTarget) -> TargetOutcome:
     """Back up to one destination and say how it went.  Raises StoppedError only if nothing
     may be said any more."""
     began = attempt.deps.now()
     try:
-        made = await attempt.hold.guard(_make(attempt, work, target, missing))
+        made = await attempt.hold.guard(_make(attempt, work, target))
     except StoppedError as stopped:
         if stopped.reason is not Reason.CANCELLED:
             raise
         return await _failed(attempt, work, target, began, CANCELLED, RunStatus.CANCELLED)
     except Exception as error:  # noqa: BLE001 - one destination's failure never stops the others
         if not isinstance(error, HoldfastError):
-            log.exception("backup_crashed", run_id=str(work.run_id))
+            log.error("backup_crashed", where=where_raised(error))
         failure = failure_of(error, attempt.all_secrets())
         return await _failed(attempt, work, target, began, failure, RunStatus.FAILED)
     return await _completed(attempt, work, target, made)
 
 
-async def _make(
-    attempt: Attempt, work: BackupRequested, target: BackupTarget, missing: Sequence[str]
-) -> Made:
+async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -> Made:
+    await end_predecessor(attempt)
     restic = await reach(attempt, target.address)
     before = await snapshot_of_predecessor(attempt, restic, run_tag(work.run_id))
     if before is not None:
-        return await _adopt(attempt, work, restic, before)
+        return await _adopt(work, restic, before)
+    missing = await in_thread(lambda: _missing(work.paths))
     if len(missing) == len(work.paths):
         raise SourcesMissingError(f"None of the paths exists: {names_told(missing)}.")
 
@@ -125,9 +122,7 @@ async def _make(
     return _made(result, began, seconds_between(began, attempt.deps.now()))
 
 
-async def _adopt(
-    attempt: Attempt, work: BackupRequested, restic: Restic, before: Snapshot
-) -> Made:
+async def _adopt(work: BackupRequested, restic: Restic, before: Snapshot) -> Made:
     """The snapshot of an attempt that died before it could tell of it.
 
     Which files it could not read died with it; a dry run finds them again without writing.

@@ -14,7 +14,7 @@ async def run(attempt: Attempt, work: ProbeRequested) -> Outcome:
 
 async def _probe(attempt: Attempt, work: ProbeRequested) -> Outcome:
     found = await attempt.storage(work.address).probe(write=True)
-    if not found.has_repository:
+    if not found.has_config:
         raise missing(work.address)
     repository_id = await identify(attempt.restic(work.address), work.address)
     return Outcome(status=RunStatus.SUCCESS, result=ProbeResult(repository_id=repository_id))

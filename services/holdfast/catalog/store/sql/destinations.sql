@@ -78,3 +78,14 @@ select d.id, v.site
 select id, sealed_secrets
   from destination
  where id = any($1::uuid[]);
+
+-- name: prune_needed
+update destination set prune_needed = true where id = $1;
+
+-- name: pruned
+update destination
+   set prune_needed = false, repository_size = $2, last_pruned_at = $3
+ where id = $1;
+
+-- name: needs_prune
+select prune_needed from destination where id = $1 and state = 'ready';

@@ -1,0 +1,67 @@
+"""What executors ask: may I have this run, and may I go on."""
+
+import msgspec
+
+from holdfast.catalog.deps import Deps
+from holdfast.catalog.store import destinations, runs, snapshots
+from holdfast.catalog.store.pool import Connection, transaction
+from holdfast.catalog.store.runs import RunRow
+from holdfast.events.queries import (
+    Claim,
+    ClaimRun,
+    Heartbeat,
+    HeartbeatReply,
+    claim_purpose,
+)
+from holdfast.secretbox.envelope import seal_to
+
+
+async def answer_claim_run(query: ClaimRun, deps: Deps) -> Claim:
+    """Give the run to the executor, unless another one may still be at it.
+
+    The new number fences the old holder out: nothing it says is recorded any more.
+    """
+    now, seconds = deps.now(), deps.settings.claim_seconds
+    async with transaction(deps.pool) as connection:
+        run = await runs.lock(connection, query.run_id)
+        if run is None or run.status.is_outcome:
+            return Claim(granted=False, reason="The run has ended.")
+        if run.claim_expires_at is not None and run.claimed(now):
+            left = (run.claim_expires_at - now).total_seconds()
+            return Claim(
+                granted=False,
+                reason="Another executor holds it.",
+                wait_seconds=max(left, 0.1),
+            )
+        number = await runs.claim(connection, run.id, query.executor_id, now, seconds)
+        done = [
+            each.id for each in await snapshots.of_run(connection, run.id) if each.status.is_outcome
+        ]
+        sealed = await _secrets(connection, run, number, query.public_key, deps)
+    return Claim(
+        granted=True,
+        claim=number,
+        expires_in_seconds=seconds,
+        done_snapshot_ids=tuple(done),
+        sealed_secrets=sealed,
+    )
+
+
+async def answer_heartbeat(query: Heartbeat, deps: Deps) -> HeartbeatReply:
+    """Extend the claim, if it is still held."""
+    async with transaction(deps.pool) as connection:
+        cancel = await runs.heartbeat(
+            connection, query.run_id, query.claim, deps.now(), deps.settings.claim_seconds
+        )
+    return HeartbeatReply(held=cancel is not None, cancel=bool(cancel))
+
+
+async def _secrets(
+    connection: Connection, run: RunRow, number: int, public_key: bytes, deps: Deps
+) -> bytes:
+    """What opens the run's destinations, readable by this executor alone."""
+    opened = {
+        str(each.id): deps.secrets.open_destination(each)
+        for each in await destinations.sealed_secrets(connection, run.destination_ids)
+    }
+    return seal_to(public_key, msgspec.json.encode(opened), claim_purpose(run.id, number))

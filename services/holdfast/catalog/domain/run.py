@@ -1,0 +1,89 @@
+"""What a run's end leads to.  Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from holdfast.events.run import Failure, RunStatus
+from holdfast.events.work import BackupRequested
+from holdfast.kernel.ids import derived_id
+from holdfast.restic.tags import Tags, make_tags, parse_tags
+
+
+class Ended(msgspec.Struct, frozen=True, kw_only=True):
+    """How one destination of a backup ended."""
+
+    id: UUID
+    destination_id: UUID
+    status: RunStatus
+    failure: Failure | None = None
+
+
+def to_retry(ended: Sequence[Ended]) -> tuple[UUID, ...]:
+    """The destinations worth another try: those that failed for a cause that may pass."""
+    return tuple(
+        each.destination_id
+        for each in ended
+        if each.status is RunStatus.FAILED and each.failure is not None and each.failure.retryable
+    )
+
+
+def retry_time(attempt: int, delays: Sequence[float], now: datetime) -> datetime | None:
+    """When the try after *attempt* (1 for the first) may start; None: there is none."""
+    if attempt > len(delays):
+        return None
+    return now + timedelta(seconds=delays[attempt - 1])
+
+
+def retry_work(
+    work: BackupRequested, destination_ids: Sequence[UUID], now: datetime
+) -> BackupRequested:
+    """The same backup for some of its destinations, as a run of its own.
+
+    Ids are derived from the run that failed: told twice, it is the same retry.
+    """
+    run_id = derived_id("retry", work.run_id)
+    targets = tuple(
+        msgspec.structs.replace(
+            target, snapshot_id=derived_id("snapshot", run_id, target.address.destination_id)
+        )
+        for target in work.targets
+        if target.address.destination_id in destination_ids
+    )
+    return msgspec.structs.replace(
+        work,
+        event_id=derived_id(work.TYPE, run_id),
+        occurred_at=now,
+        run_id=run_id,
+        targets=targets,
+        tags=make_tags(msgspec.structs.replace(parse_tags(work.tags), run=str(run_id))),
+    )
+
+
+def backup_tags(
+    app_id: UUID | None, configuration_id: UUID, run_id: UUID, instance_id: UUID
+) -> tuple[str, ...]:
+    """By what a snapshot in restic is known to be ours."""
+    return make_tags(
+        Tags(
+            app=str(app_id) if app_id else "",
+            configuration=str(configuration_id),
+            run=str(run_id),
+            instance=str(instance_id),
+        )
+    )
+
+
+LOST = Failure(
+    code="outcome_lost",
+    message="The run ended without a word on this destination.",
+    guidance="Look at the executor's log.",
+    retryable=True,
+)
+
+SUPERSEDED = Failure(
+    code="superseded",
+    message="A newer backup of the same app was started, so this retry is not needed.",
+)

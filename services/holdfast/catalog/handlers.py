@@ -1,0 +1,199 @@
+"""Events in, rows out.  Each may come twice and says the same thing both times.
+
+No list of event ids is needed for that: a due time is unique in the ledger, a run by its
+id, and an outcome is written only where there is none.
+"""
+
+from datetime import timedelta
+
+from holdfast.bus.errors import RetryLater
+from holdfast.catalog.backups import (
+    NoDestinationError,
+    NothingToBackUpError,
+    resolve,
+    start_backup,
+)
+from holdfast.catalog.deps import Deps
+from holdfast.catalog.ending import record_end
+from holdfast.catalog.store import destinations, ledger, runs, snapshots
+from holdfast.catalog.store.pool import Connection, transaction
+from holdfast.events.due import BackupDue, PruneDue
+from holdfast.events.retention import ForgetRequested, PruneRequested
+from holdfast.events.run import Operation, RunCompleted, RunStatus, Trigger
+from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
+from holdfast.events.work import ForgetAdmitted, PruneAdmitted
+from holdfast.kernel.errors import NotFoundError
+from holdfast.kernel.ids import derived_id
+from holdfast.telemetry.logs import Log
+
+log = Log("catalog")
+
+ORDER_SECONDS = 0.2
+"""A run's end may overtake the word on its snapshots, which is on another subject."""
+
+ORDER_PATIENCE = timedelta(minutes=1)
+
+
+async def on_backup_due(event: BackupDue, deps: Deps) -> None:
+    """Write the due times down, and start the backup unless there is a reason not to."""
+    async with transaction(deps.pool) as connection:
+        if await ledger.is_recorded(connection, event.configuration_id, event.scheduled_for):
+            return
+        try:
+            resolved = await resolve(connection, event.configuration_id)
+        except NotFoundError:
+            log.info("due_without_configuration", configuration_id=str(event.configuration_id))
+            return
+        except NothingToBackUpError:
+            await _record(connection, event, deps, "skipped", reason="no app")
+            return
+
+        for earlier in event.coalesced:
+            await ledger.record(
+                connection, event.configuration_id, earlier, "coalesced", deps.now()
+            )
+        if not (resolved.configuration.enabled and resolved.policy.enabled):
+            await _record(connection, event, deps, "skipped", reason="disabled")
+            return
+        going = await runs.unfinished_backup(connection, event.configuration_id)
+        if going is not None:
+            await _record(connection, event, deps, "coalesced", reason=f"run {going} is not done")
+            return
+
+        run_id = derived_id("backup", event.configuration_id, event.scheduled_for.isoformat())
+        try:
+            await start_backup(
+                connection,
+                resolved,
+                run_id,
+                deps,
+                trigger=Trigger.SCHEDULE,
+                scheduled_for=event.scheduled_for,
+            )
+        except NoDestinationError:
+            await _record(connection, event, deps, "skipped", reason="no destination")
+            return
+        await ledger.record(
+            connection,
+            event.configuration_id,
+            event.scheduled_for,
+            "fired",
+            deps.now(),
+            run_id=run_id,
+        )
+    deps.wake.set()
+
+
+async def on_prune_due(event: PruneDue, deps: Deps) -> None:
+    """Remember it; whether there is anything to free is for retention to ask."""
+    async with transaction(deps.pool) as connection:
+        await ledger.prune_was_due(connection, event.destination_id, event.scheduled_for)
+
+
+async def on_snapshot_completed(event: SnapshotCompleted, deps: Deps) -> None:
+    """Write down what restic made, if the teller still holds the run."""
+    async with transaction(deps.pool) as connection:
+        if await _is_current(connection, event):
+            await snapshots.complete(connection, event)
+
+
+async def on_snapshot_failed(event: SnapshotFailed, deps: Deps) -> None:
+    """Write down that there is none, if the teller still holds the run."""
+    async with transaction(deps.pool) as connection:
+        if await _is_current(connection, event):
+            await snapshots.fail(connection, event)
+
+
+async def on_run_completed(event: RunCompleted, deps: Deps) -> None:
+    """Write down a run's outcome, if its teller still holds it, and what follows from it."""
+    async with transaction(deps.pool) as connection:
+        run = await runs.lock(connection, event.run_id)
+        if run is None or run.claim != event.claim or run.status.is_outcome:
+            return
+        open_rows = [
+            each
+            for each in await snapshots.of_run(connection, run.id)
+            if not each.status.is_outcome
+        ]
+        if open_rows and deps.now() - event.occurred_at < ORDER_PATIENCE:
+            raise RetryLater(ORDER_SECONDS)
+        await record_end(connection, run, event, deps)
+    deps.wake.set()
+
+
+async def on_forget_requested(event: ForgetRequested, deps: Deps) -> None:
+    """Queue a run that forgets those of the snapshots that are the configuration's own."""
+    async with transaction(deps.pool) as connection:
+        known = {
+            each.restic_snapshot_id
+            for each in await snapshots.known(
+                connection, event.configuration_id, event.destination_id
+            )
+        }
+        forget = tuple(each for each in event.restic_snapshot_ids if each in known)
+        if not forget or len(forget) >= len(known):
+            # Never the last one, whatever was asked for.
+            log.info("nothing_to_forget", asked=len(event.restic_snapshot_ids), known=len(known))
+            return
+        addresses = await destinations.addresses(connection, [event.destination_id])
+        work = ForgetAdmitted(
+            event_id=derived_id(ForgetAdmitted.TYPE, event.run_id),
+            occurred_at=deps.now(),
+            run_id=event.run_id,
+            site=await destinations.site_of(connection, event.destination_id, deps.settings.site),
+            configuration_id=event.configuration_id,
+            address=addresses[event.destination_id],
+            restic_snapshot_ids=forget,
+        )
+        await runs.enqueue(
+            connection,
+            runs.NewRun(
+                operation=Operation.FORGET,
+                work=work,
+                trigger=Trigger.RETENTION,
+                configuration_id=event.configuration_id,
+            ),
+        )
+    deps.wake.set()
+
+
+async def on_prune_requested(event: PruneRequested, deps: Deps) -> None:
+    """Queue a run that frees a repository's space."""
+    async with transaction(deps.pool) as connection:
+        if not await destinations.needs_prune(connection, event.destination_id):
+            return
+        addresses = await destinations.addresses(connection, [event.destination_id])
+        work = PruneAdmitted(
+            event_id=derived_id(PruneAdmitted.TYPE, event.run_id),
+            occurred_at=deps.now(),
+            run_id=event.run_id,
+            site=await destinations.site_of(connection, event.destination_id, deps.settings.site),
+            address=addresses[event.destination_id],
+        )
+        await runs.enqueue(
+            connection,
+            runs.NewRun(operation=Operation.PRUNE, work=work, trigger=Trigger.RETENTION),
+        )
+    deps.wake.set()
+
+
+async def _record(
+    connection: Connection, event: BackupDue, deps: Deps, outcome: str, *, reason: str
+) -> None:
+    await ledger.record(
+        connection,
+        event.configuration_id,
+        event.scheduled_for,
+        outcome,
+        deps.now(),
+        reason=reason,
+    )
+
+
+async def _is_current(connection: Connection, event: SnapshotCompleted | SnapshotFailed) -> bool:
+    """Whether who says this still holds the run: its claim's number is the newest."""
+    run = await runs.lock(connection, event.run_id)
+    if run is None or run.claim != event.claim:
+        log.warning("fenced_out", run_id=str(event.run_id), claim=event.claim)
+        return False
+    return run.status is RunStatus.IN_PROGRESS

@@ -1,0 +1,78 @@
+"""The outbox's relay: what is written there is published, in order, until it is acknowledged."""
+
+import asyncio
+from contextlib import suppress
+from typing import Protocol
+
+import asyncpg
+
+from holdfast.catalog.store import outbox
+from holdfast.catalog.store.pool import transaction
+from holdfast.events.base import Event
+from holdfast.kernel.errors import UnavailableError
+from holdfast.telemetry.logs import Log
+
+log = Log("catalog")
+
+BATCH = 200
+LOOK_SECONDS = 1.0
+"""How long it sleeps when nobody wakes it: a wake that was lost costs this much."""
+
+
+class Publishes(Protocol):
+    """What is needed of the bus."""
+
+    async def publish(self, event: Event) -> None: ...
+
+
+class Relay:
+    """Publishes what committed transactions left."""
+
+    def __init__(self, pool: asyncpg.Pool, bus: Publishes, wake: asyncio.Event) -> None:
+        self._pool = pool
+        self._bus = bus
+        self._wake = wake
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until *stop*; with the bus or the database away it waits and tries again."""
+        while not stop.is_set():
+            self._wake.clear()
+            try:
+                published = await self.publish_batch()
+            except UnavailableError as error:
+                log.warning("relay_waits", error=str(error))
+                published = 0
+            if published < BATCH:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(_either(self._wake, stop), LOOK_SECONDS)
+
+    async def publish_batch(self) -> int:
+        """Publish the oldest ones; how many went.
+
+        A row goes only after the stream has acknowledged its event.  If we die between
+        the two it is published again, and the stream drops it by its id.
+        """
+        fault: UnavailableError | None = None
+        done: list[int] = []
+        async with transaction(self._pool) as connection:
+            for each in await outbox.take(connection, BATCH):
+                try:
+                    await self._bus.publish(each.event)
+                except UnavailableError as error:
+                    fault = error
+                    break
+                done.append(each.id)
+            # Those that went before a fault went all the same.
+            await outbox.done(connection, done)
+        if fault is not None:
+            raise fault
+        return len(done)
+
+
+async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
+    tasks = [asyncio.create_task(each.wait()) for each in (one, other)]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,225 @@
+"""Runs: queued, admitted, claimed, ended.  The conditions that make it safe are in the SQL."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from holdfast.catalog.domain.admission import EXCLUSIVE, Candidate, admit
+from holdfast.catalog.domain.cursor import Place
+from holdfast.catalog.store import outbox
+from holdfast.catalog.store.pool import Connection
+from holdfast.catalog.store.rows import the_row, to_struct, to_structs
+from holdfast.catalog.store.sql import load
+from holdfast.events.base import Work
+from holdfast.events.queries import ListRuns
+from holdfast.events.registry import EVENTS
+from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
+from holdfast.events.views import RunView
+from holdfast.events.work import BackupRequested
+
+SQL = load("runs")
+
+ENDED_CHANNEL = "holdfast_run_ended"
+"""Notified with the run's id when it has an outcome."""
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run to queue.  Its id, site and destinations are those of its work."""
+
+    operation: Operation
+    work: Work
+    trigger: Trigger = Trigger.MANUAL
+    configuration_id: UUID | None = None
+    app_id: UUID | None = None
+    device_id: UUID | None = None
+    scheduled_for: datetime | None = None
+    attempt: int = 1
+    retry_of: UUID | None = None
+    not_before: datetime | None = None
+
+    @property
+    def destination_ids(self) -> tuple[UUID, ...]:
+        """Whose repositories it uses."""
+        if isinstance(self.work, BackupRequested):
+            return tuple(target.address.destination_id for target in self.work.targets)
+        address = getattr(self.work, "address", None)
+        return () if address is None else (address.destination_id,)
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as its end is decided from."""
+
+    id: UUID
+    operation: Operation
+    trigger: Trigger
+    status: RunStatus
+    configuration_id: UUID | None
+    app_id: UUID | None
+    device_id: UUID | None
+    destination_ids: tuple[UUID, ...]
+    attempt: int
+    claim: int
+    claim_expires_at: datetime | None
+    work_type: str
+    work: Any
+
+    @property
+    def event(self) -> Work:
+        """What an executor is given for it."""
+        work = msgspec.convert(self.work, EVENTS[self.work_type], strict=False)
+        if not isinstance(work, Work):
+            raise TypeError(f"{self.work_type} is no work")
+        return work
+
+    def claimed(self, now: datetime) -> bool:
+        """Whether an executor holds it right now."""
+        return self.claim_expires_at is not None and self.claim_expires_at > now
+
+
+async def enqueue(connection: Connection, new: NewRun) -> bool:
+    """Queue it, and admit what may start.  False: this run was queued before."""
+    added = await add(connection, new)
+    if added:
+        await admit_queued(connection, new.work.occurred_at)
+    return added
+
+
+async def add(connection: Connection, new: NewRun) -> bool:
+    """Only queue it.  False: this run was queued before."""
+    work = new.work
+    added = await connection.fetchval(
+        SQL["add_run"],
+        work.run_id,
+        new.operation,
+        new.trigger,
+        new.configuration_id,
+        new.app_id,
+        new.device_id,
+        new.destination_ids,
+        new.operation in EXCLUSIVE,
+        work.TYPE,
+        work,
+        new.scheduled_for,
+        new.attempt,
+        new.retry_of,
+        new.not_before,
+        work.occurred_at,
+    )
+    return added is not None
+
+
+async def admit_queued(connection: Connection, now: datetime) -> tuple[UUID, ...]:
+    """Let start what may: in this transaction, one transaction at a time."""
+    await connection.execute(SQL["lock_admission"])
+    rows = await connection.fetch(SQL["unfinished"])
+    queued = [to_struct(row, Candidate) for row in rows if row["status"] == RunStatus.QUEUED]
+    active = [to_struct(row, Candidate) for row in rows if row["status"] != RunStatus.QUEUED]
+    admitted = admit(queued, active, now)
+    for run_id in admitted:
+        row = to_struct(the_row(await connection.fetchrow(SQL["admit_run"], run_id, now)), RunRow)
+        await connection.execute(SQL["start_snapshots"], run_id)
+        await outbox.add(connection, row.event)
+    return admitted
+
+
+async def lock(connection: Connection, run_id: UUID) -> RunRow | None:
+    """The run, and nobody else ends or claims it before the transaction ends."""
+    row = await connection.fetchrow(SQL["lock_run"], run_id)
+    return None if row is None else to_struct(row, RunRow)
+
+
+async def claim(
+    connection: Connection, run_id: UUID, executor_id: str, now: datetime, seconds: float
+) -> int:
+    """The new claim's number.  The caller holds the row and has seen that it may be claimed."""
+    number: int = await connection.fetchval(
+        SQL["claim_run"], run_id, executor_id, now, now + timedelta(seconds=seconds)
+    )
+    return number
+
+
+async def heartbeat(
+    connection: Connection, run_id: UUID, number: int, now: datetime, seconds: float
+) -> bool | None:
+    """Whether it is to be cancelled; None when the claim is not held any more."""
+    wanted: bool | None = await connection.fetchval(
+        SQL["heartbeat"], run_id, number, now + timedelta(seconds=seconds)
+    )
+    return wanted
+
+
+async def ask_to_cancel(connection: Connection, run_id: UUID, now: datetime) -> None:
+    """The executor reads it with its next heartbeat."""
+    await connection.execute(SQL["ask_to_cancel"], run_id, now)
+
+
+async def end(
+    connection: Connection,
+    run_id: UUID,
+    status: RunStatus,
+    now: datetime,
+    *,
+    failure: Failure | None = None,
+    result: Result | None = None,
+) -> bool:
+    """Give it its outcome, once.  False: it had one already."""
+    ended = await connection.fetchval(SQL["end_run"], run_id, status, now, failure, result)
+    return ended is not None
+
+
+async def pending_retries(connection: Connection, configuration_id: UUID) -> tuple[UUID, ...]:
+    """Retries of a configuration that have not started."""
+    rows = await connection.fetch(SQL["pending_retries"], configuration_id)
+    return tuple(row["id"] for row in rows)
+
+
+async def unfinished_backup(connection: Connection, configuration_id: UUID) -> UUID | None:
+    """The backup of a configuration that is queued or going, retries that wait left out."""
+    found: UUID | None = await connection.fetchval(SQL["unfinished_backup"], configuration_id)
+    return found
+
+
+async def silent(connection: Connection, before: datetime) -> tuple[RunRow, ...]:
+    """Admitted runs of which nothing was heard since *before*."""
+    return to_structs(await connection.fetch(SQL["silent_runs"], before), RunRow)
+
+
+async def next_not_before(connection: Connection) -> datetime | None:
+    """When the first of the waiting retries may start."""
+    found: datetime | None = await connection.fetchval(SQL["next_not_before"])
+    return found
+
+
+async def counts(connection: Connection) -> tuple[int, int]:
+    """How many are going, and how many wait."""
+    row = await connection.fetchrow(SQL["count_unfinished"])
+    return (0, 0) if row is None else (row["active"], row["queued"])
+
+
+async def find(connection: Connection, run_id: UUID) -> RunView | None:
+    """One run, or None."""
+    row = await connection.fetchrow(SQL["run"], run_id)
+    return None if row is None else _view(row)
+
+
+async def listed(
+    connection: Connection, query: ListRuns, after: Place | None
+) -> tuple[RunView, ...]:
+    """One page and the first row of the next, newest first."""
+    rows = await connection.fetch(
+        SQL["runs"],
+        query.operation,
+        query.status,
+        query.configuration_id,
+        query.app_id,
+        None if after is None else after.at,
+        None if after is None else after.id,
+        query.limit + 1,
+    )
+    return tuple(_view(row) for row in rows)
+
+
+def _view(row: Any) -> RunView:
+    return msgspec.convert(dict(row), RunView)

@@ -1,0 +1,129 @@
+"""Snapshots: one row for each destination of a backup run."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from holdfast.catalog.domain.cursor import Place
+from holdfast.catalog.domain.run import Ended
+from holdfast.catalog.store.pool import Connection
+from holdfast.catalog.store.rows import to_structs
+from holdfast.catalog.store.sql import load
+from holdfast.events.queries import ListSnapshots, SnapshotFact
+from holdfast.events.run import Failure, RunStatus
+from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
+from holdfast.events.views import SnapshotView
+from holdfast.events.work import BackupRequested
+
+SQL = load("snapshots")
+
+
+async def add_rows(connection: Connection, work: BackupRequested, now: datetime) -> None:
+    """A row for each target of a backup, before the run itself may start."""
+    for target in work.targets:
+        await connection.execute(
+            SQL["add_snapshot"],
+            target.snapshot_id,
+            work.run_id,
+            work.configuration_id,
+            work.app_id,
+            target.address.destination_id,
+            work.hostname,
+            work.paths,
+            now,
+        )
+
+
+async def complete(connection: Connection, event: SnapshotCompleted) -> bool:
+    """Record what restic wrote.  False: the row is final already."""
+    done = await connection.fetchval(
+        SQL["complete_snapshot"],
+        event.snapshot_id,
+        event.status,
+        event.restic_snapshot_id,
+        event.hostname,
+        event.paths,
+        event.files_new,
+        event.files_changed,
+        event.files_unmodified,
+        event.data_added,
+        event.data_added_packed,
+        event.total_bytes_processed,
+        event.duration_seconds,
+        event.unreadable_files,
+        event.unreadable_count,
+        event.started_at,
+        event.occurred_at,
+    )
+    return done is not None
+
+
+async def fail(connection: Connection, event: SnapshotFailed) -> bool:
+    """Record that there is none.  False: the row is final already."""
+    done = await connection.fetchval(
+        SQL["fail_snapshot"],
+        event.snapshot_id,
+        event.status,
+        event.failure,
+        event.duration_seconds,
+        event.started_at,
+        event.occurred_at,
+    )
+    return done is not None
+
+
+async def end_rest(
+    connection: Connection, run_id: UUID, status: RunStatus, failure: Failure | None, now: datetime
+) -> None:
+    """Give the rows of a run that have no outcome this one."""
+    await connection.execute(SQL["end_rest"], run_id, status, failure, now)
+
+
+async def of_run(connection: Connection, run_id: UUID) -> tuple[Ended, ...]:
+    """How each destination of a run stands."""
+    return to_structs(await connection.fetch(SQL["snapshots_of_run"], run_id), Ended)
+
+
+async def forget(
+    connection: Connection, destination_id: UUID, restic_ids: Iterable[str], now: datetime
+) -> None:
+    """They are no longer in the repository."""
+    await connection.execute(SQL["forget_snapshots"], destination_id, list(restic_ids), now)
+
+
+async def known(
+    connection: Connection, configuration_id: UUID, destination_id: UUID
+) -> tuple[SnapshotFact, ...]:
+    """Those of a configuration that are in the repository, newest first."""
+    rows = await connection.fetch(SQL["known_snapshots"], configuration_id, destination_id)
+    return to_structs(rows, SnapshotFact)
+
+
+async def find(connection: Connection, snapshot_id: UUID) -> SnapshotView | None:
+    """One snapshot, or None."""
+    row = await connection.fetchrow(SQL["snapshot"], snapshot_id)
+    return None if row is None else _view(row)
+
+
+async def listed(
+    connection: Connection, query: ListSnapshots, after: Place | None
+) -> tuple[SnapshotView, ...]:
+    """One page and the first row of the next, newest first."""
+    rows = await connection.fetch(
+        SQL["snapshots"],
+        query.app_id,
+        query.configuration_id,
+        query.destination_id,
+        query.status,
+        None if after is None else after.at,
+        None if after is None else after.id,
+        query.limit + 1,
+    )
+    return tuple(_view(row) for row in rows)
+
+
+def _view(row: Any) -> SnapshotView:
+    return msgspec.convert(dict(row), SnapshotView)

@@ -1,0 +1,126 @@
+-- name: add_run
+-- No row: it was queued before.
+insert into run (id, operation, trigger, status, configuration_id, app_id, device_id,
+                 destination_ids, exclusive, work_type, work, scheduled_for, attempt,
+                 retry_of, not_before, queued_at)
+values ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+on conflict (id) do nothing
+returning id;
+
+-- name: lock_admission
+-- One transaction admits at a time; the others wait, and then see what it took.
+select pg_advisory_xact_lock(hashtext('holdfast admission'));
+
+-- name: unfinished
+select id, status, operation, trigger, destination_ids, device_id, configuration_id,
+       queued_at, not_before
+  from run
+ where status in ('queued', 'in_progress');
+
+-- name: admit_run
+update run
+   set status = 'in_progress', admitted_at = $2, started_at = $2
+ where id = $1 and status = 'queued'
+returning id, operation, trigger, status, configuration_id, app_id, device_id, destination_ids,
+          attempt, claim, claim_expires_at, work_type, work;
+
+-- name: start_snapshots
+update snapshot set status = 'in_progress' where run_id = $1 and status = 'queued';
+
+-- name: lock_run
+select id, operation, trigger, status, configuration_id, app_id, device_id, destination_ids,
+       attempt, claim, claim_expires_at, work_type, work
+  from run
+ where id = $1
+   for update;
+
+-- name: claim_run
+-- The caller holds the row's lock.
+update run
+   set claim = claim + 1, executor_id = $2, started_at = case when claim = 0 then $3 else started_at end,
+       claim_expires_at = $4
+ where id = $1 and status = 'in_progress'
+returning claim;
+
+-- name: heartbeat
+-- No row: another executor has it, or it has ended.
+update run
+   set claim_expires_at = $3
+ where id = $1 and claim = $2 and status = 'in_progress'
+returning cancel_requested_at is not null;
+
+-- name: ask_to_cancel
+update run set cancel_requested_at = coalesce(cancel_requested_at, $2) where id = $1;
+
+-- name: end_run
+-- No row: it has an outcome already.
+with ended as (
+    update run
+       set status = $2, completed_at = $3, failure = $4, result = $5, claim_expires_at = null
+     where id = $1 and status in ('queued', 'in_progress')
+    returning id
+)
+select id, pg_notify('holdfast_run_ended', id::text) from ended;
+
+-- name: pending_retries
+select id
+  from run
+ where configuration_id = $1 and status = 'queued' and trigger = 'retry'
+   for update;
+
+-- name: unfinished_backup
+select id
+  from run
+ where configuration_id = $1
+   and operation = 'backup'
+   and status in ('queued', 'in_progress')
+   and not (trigger = 'retry' and status = 'queued')
+ order by queued_at
+ limit 1;
+
+-- name: silent_runs
+-- Admitted, and then no claim; or a claim that ran out, and nobody took it over.
+select id, operation, trigger, status, configuration_id, app_id, device_id, destination_ids,
+       attempt, claim, claim_expires_at, work_type, work
+  from run
+ where status = 'in_progress'
+   and coalesce(claim_expires_at, admitted_at) < $1
+   for update skip locked;
+
+-- name: next_not_before
+select min(not_before) from run where status = 'queued' and not_before is not null;
+
+-- name: count_unfinished
+select count(*) filter (where status = 'in_progress') as active,
+       count(*) filter (where status = 'queued') as queued
+  from run
+ where status in ('queued', 'in_progress');
+
+-- name: run
+select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
+       coalesce(a.name, '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
+       r.retry_of, r.not_before, r.claim, r.queued_at, r.started_at, r.completed_at,
+       r.cancel_requested_at, r.failure, r.result,
+       array(select s.id from snapshot s where s.run_id = r.id order by s.created_at, s.id)
+           as snapshot_ids
+  from run r
+  left join app a on a.id = r.app_id
+ where r.id = $1;
+
+-- name: runs
+-- A page, newest first, after a place or from the start.
+select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
+       coalesce(a.name, '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
+       r.retry_of, r.not_before, r.claim, r.queued_at, r.started_at, r.completed_at,
+       r.cancel_requested_at, r.failure, r.result,
+       array(select s.id from snapshot s where s.run_id = r.id order by s.created_at, s.id)
+           as snapshot_ids
+  from run r
+  left join app a on a.id = r.app_id
+ where ($1::text is null or r.operation = $1)
+   and ($2::text is null or r.status = $2)
+   and ($3::uuid is null or r.configuration_id = $3)
+   and ($4::uuid is null or r.app_id = $4)
+   and ($5::timestamptz is null or (r.queued_at, r.id) < ($5, $6))
+ order by r.queued_at desc, r.id desc
+ limit $7;

@@ -1,0 +1,69 @@
+-- name: add_snapshot
+insert into snapshot (id, run_id, configuration_id, app_id, destination_id, hostname, paths,
+                      status, started_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, 'queued', $8, $8)
+on conflict (id) do nothing;
+
+-- name: complete_snapshot
+-- No row: it is final already.
+update snapshot
+   set status = $2, restic_snapshot_id = $3, hostname = $4, paths = $5, files_new = $6,
+       files_changed = $7, files_unmodified = $8, data_added = $9, data_added_packed = $10,
+       total_size = $11, duration = $12, unreadable_files = $13, unreadable_count = $14,
+       started_at = $15, completed_at = $16
+ where id = $1 and status in ('queued', 'in_progress')
+returning id;
+
+-- name: fail_snapshot
+update snapshot
+   set status = $2, failure = $3, duration = $4, started_at = $5, completed_at = $6
+ where id = $1 and status in ('queued', 'in_progress')
+returning id;
+
+-- name: end_rest
+update snapshot
+   set status = $2, failure = $3, completed_at = $4
+ where run_id = $1 and status in ('queued', 'in_progress');
+
+-- name: snapshots_of_run
+select id, destination_id, status, failure from snapshot where run_id = $1 order by created_at, id;
+
+-- name: forget_snapshots
+update snapshot
+   set forgotten_at = $3
+ where destination_id = $1
+   and restic_snapshot_id = any($2::text[])
+   and forgotten_at is null;
+
+-- name: known_snapshots
+-- By the time of the backup's start: that is the time restic records.
+select restic_snapshot_id, started_at as time
+  from snapshot
+ where configuration_id = $1
+   and destination_id = $2
+   and restic_snapshot_id is not null
+   and forgotten_at is null
+ order by started_at desc;
+
+-- name: snapshot
+select id, run_id, configuration_id, app_id, destination_id, restic_snapshot_id, hostname, paths,
+       status, files_new, files_changed, files_unmodified, data_added, total_size,
+       round(duration)::bigint as duration, coalesce(failure ->> 'message', '') as error_message,
+       unreadable_files, unreadable_count, started_at, completed_at, forgotten_at, created_at
+  from snapshot
+ where id = $1;
+
+-- name: snapshots
+-- A page, newest first, after a place or from the start.
+select id, run_id, configuration_id, app_id, destination_id, restic_snapshot_id, hostname, paths,
+       status, files_new, files_changed, files_unmodified, data_added, total_size,
+       round(duration)::bigint as duration, coalesce(failure ->> 'message', '') as error_message,
+       unreadable_files, unreadable_count, started_at, completed_at, forgotten_at, created_at
+  from snapshot
+ where ($1::uuid is null or app_id = $1)
+   and ($2::uuid is null or configuration_id = $2)
+   and ($3::uuid is null or destination_id = $3)
+   and ($4::text is null or status = $4)
+   and ($5::timestamptz is null or (started_at, id) < ($5, $6))
+ order by started_at desc, id desc
+ limit $7;

@@ -1,0 +1,116 @@
+"""``init``: test a new destination, and make its repository or adopt the one that is there.
+
+It ends with a repository that opens, or with nothing left behind.
+"""
+
+import re
+from collections.abc import Sequence
+
+from holdfast.events.run import InitResult, RunStatus
+from holdfast.events.work import InitRequested
+from holdfast.executor.attempt import Attempt
+from holdfast.executor.domain import Outcome
+from holdfast.executor.takeover import clear_predecessors_lock, end_predecessor
+from holdfast.kernel.errors import HoldfastError
+from holdfast.restic import Restic
+from holdfast.restic.commands import config, init
+from holdfast.restic.errors import RepositoryExistsError, WrongPasswordError
+from holdfast.restic.keyfile import make_quick
+from holdfast.storage.base import Backend, Found
+from holdfast.storage.errors import DebrisError, ForeignRepositoryError
+from holdfast.telemetry.logs import Log
+
+log = Log("executor")
+
+
+class KeysOf:
+    """A storage's key files, as ``make_quick`` wants them."""
+
+    def __init__(self, storage: Backend) -> None:
+        self._storage = storage
+
+    async def names(self) -> Sequence[str]:
+        # What else may be there is a key that was being written when somebody died.
+        names = await self._storage.list_keys()
+        return [name for name in names if re.fullmatch(r"[0-9a-f]{64}", name)]
+
+    async def read(self, name: str) -> bytes:
+        return await self._storage.read_key(name)
+
+    async def write(self, name: str, content: bytes) -> None:
+        await self._storage.write_key(name, content)
+
+
+async def run(attempt: Attempt, work: InitRequested) -> Outcome:
+    """Whatever stops it, what it made is taken away again."""
+    return await attempt.hold.guard(_init(attempt, work))
+
+
+async def _init(attempt: Attempt, work: InitRequested) -> Outcome:
+    await end_predecessor(attempt)
+    storage = attempt.storage(work.address, parent=work.parent_path)
+    restic = attempt.restic(work.address)
+    found = await storage.probe(write=True)
+    if found.is_debris:
+        found = await _clean(attempt, storage, found)
+
+    if found.has_config:
+        repository_id = await _open(attempt, restic)
+        # A dead attempt of ours may have made it, and would have put nothing into it.
+        adopted = found.has_data or not attempt.is_takeover
+    else:
+        repository_id = await _make(attempt, storage, restic)
+        adopted = False
+    if work.address.cheap_key:
+        await _quicken(attempt, storage, restic)
+    return Outcome(
+        status=RunStatus.SUCCESS,
+        result=InitResult(repository_id=repository_id, adopted=adopted),
+    )
+
+
+async def _clean(attempt: Attempt, storage: Backend, found: Found) -> Found:
+    """Remove what a dead attempt left half made.  Raises DebrisError for anybody else's."""
+    if not attempt.is_takeover or found.has_data:
+        raise DebrisError
+    await storage.remove_initialisation()
+    return await storage.probe(write=False)
+
+
+async def _open(attempt: Attempt, restic: Restic) -> str:
+    """The id of the repository that is there.  Raises ForeignRepositoryError."""
+    try:
+        repository = await config.run(restic)
+        await clear_predecessors_lock(attempt, restic)
+    except WrongPasswordError as error:
+        raise ForeignRepositoryError(detail=error.detail) from error
+    return repository.id
+
+
+async def _make(attempt: Attempt, storage: Backend, restic: Restic) -> str:
+    try:
+        await storage.prepare()
+        return (await init.run(restic)).id
+    except RepositoryExistsError:
+        raise  # somebody was quicker: it is theirs
+    except BaseException:
+        await _undo(attempt, storage)
+        raise
+
+
+async def _quicken(attempt: Attempt, storage: Backend, restic: Restic) -> None:
+    """Let the machine-made password open the repository without the costly derivation."""
+    try:
+        await make_quick(restic, KeysOf(storage), now=attempt.deps.now())
+    except (HoldfastError, OSError) as error:
+        # It is only slower: at every step of it the password opens the repository.
+        log.warning("key_not_quickened", run_id=str(attempt.work.run_id), error=str(error))
+
+
+async def _undo(attempt: Attempt, storage: Backend) -> None:
+    if attempt.hold.fenced:
+        return  # whoever has the run now may be making one right there
+    try:
+        await storage.remove_initialisation()
+    except (HoldfastError, OSError) as error:
+        log.warning("init_not_undone", run_id=str(attempt.work.run_id), error=str(error))

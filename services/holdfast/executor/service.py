@@ -1,0 +1,40 @@
+"""The executor: pulls work, does it with restic, says how it ended."""
+
+import os
+import secrets
+import socket
+import time
+
+from holdfast.devices.local import LocalRunner
+from holdfast.executor.attempt import Deps
+from holdfast.executor.worker import Worker
+from holdfast.restic.binary import find_restic
+from holdfast.runtime import Runtime, Service
+from holdfast.secretbox.envelope import ReceiverKey
+
+
+async def build(runtime: Runtime) -> Service:
+    """Two loops: the worker, and its ear for wishes to cancel.  Raises ResticMissingError."""
+    settings = runtime.settings
+    worker = Worker(
+        Deps(
+            bus=runtime.bus,
+            now=runtime.now,
+            monotonic=time.monotonic,
+            executor_id=executor_id(),
+            # Of this process alone, in memory alone: what is sealed to it dies with it.
+            key=ReceiverKey.generate(),
+            restic=find_restic(settings.restic),
+            runner=LocalRunner(),
+            site=settings.site,
+            slots=settings.executor_slots,
+            claim_seconds=settings.claim_seconds,
+            cache=settings.cache,
+        )
+    )
+    return Service(name="executor", runs=[worker.run, worker.hear_cancels])
+
+
+def executor_id() -> str:
+    """Unlike that of any other process, and still telling which one it is."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"

@@ -1,0 +1,43 @@
+"""A bench with a repository or two, on a real restic."""
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from support.executor import Bench, Place, local_place, s3_place
+from support.trees import make_tree
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path / "cache")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return make_tree(tmp_path / "data")
+
+
+@pytest.fixture
+async def nas(bench: Bench, tmp_path: Path) -> Place:
+    """A local repository that is ready."""
+    (tmp_path / "nas").mkdir()
+    return await bench.initialise(local_place(tmp_path / "nas"))
+
+
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])
+def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A place of each kind, without a repository yet."""
+    if request.param == "local":
+        (tmp_path / "nas").mkdir()
+        return local_place(tmp_path / "nas")
+    server: Any = request.getfixturevalue("s3_server")
+    return s3_place(server, f"bucket-{uuid4().hex[:12]}")
+
+
+@pytest.fixture
+async def place(new_place: Place, bench: Bench) -> Place:
+    """A repository that is ready, once of each kind."""
+    return await bench.initialise(new_place)
