@@ -50,7 +50,6 @@ async def test_waiting_takes_as_many_steps_as_the_run_needs(ready: GatewayHouse)
         "success": True,
         "message": "Restore completed successfully",
         "restored_path": "/srv/restore",
-        "run_id": str(RUN_ID),
     }
 
 

@@ -4,11 +4,12 @@ A repository takes any number of shared users (backup, restore, probe) or one ex
 user (init, forget, prune), as restic's own locks have it.  A device does so many backups
 at once.  Two backups of one configuration never overlap.
 
-**Order and bounds.**  Manual runs come before others, then the older before the newer.  An
-exclusive run that has to wait reserves its repositories: nothing behind it in the order
-may take them.  A run that has waited ``PATIENCE`` is ordered by age alone.  So once a run
-has waited that long, only runs that are older than it, or active already, are still before
-it: neither shared nor exclusive work can starve the other.
+**Order and bounds.**  Manual runs come before others, then the older before the newer.  A
+run that has to wait for its repositories reserves them: behind an exclusive run nothing may
+take them, behind a shared one nothing exclusive may.  A run that has waited ``PATIENCE`` is
+ordered by age alone.  So once a run has waited that long, only runs that are older than it,
+or active already, are still before it: neither shared nor exclusive work can starve the
+other, whatever else keeps coming and however many repositories a backup needs.
 """
 
 from collections import Counter
@@ -43,6 +44,11 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it needs its repositories for itself."""
         return self.operation in EXCLUSIVE
 
+    @property
+    def waits_since(self) -> datetime:
+        """A retry does not grow older while its time has not come."""
+        return max(self.queued_at, self.not_before or self.queued_at)
+
 
 class Use:
     """What is taken right now."""
@@ -50,7 +56,8 @@ class Use:
     def __init__(self, active: Iterable[Candidate]) -> None:
         self._shared: Counter[UUID] = Counter()
         self._exclusive: set[UUID] = set()
-        self._reserved: set[UUID] = set()
+        self._closed: set[UUID] = set()
+        self._closed_to_exclusive: set[UUID] = set()
         self._backups: Counter[UUID] = Counter()
         self._configurations: set[UUID] = set()
         for run in active:
@@ -69,17 +76,29 @@ class Use:
                 self._configurations.add(run.configuration_id)
 
     def reserve(self, run: Candidate) -> None:
-        """Keep what *run* waits for from those behind it."""
+        """Keep the repositories that *run* waits for from those behind it.
+
+        Shared work that waits for its device, or for a backup of the same configuration,
+        holds nobody up: it could not use a repository that is free.
+        """
         if run.exclusive:
-            self._reserved.update(run.destination_ids)
+            self._closed.update(run.destination_ids)
+        elif self._device_allows(run):
+            self._closed_to_exclusive.update(run.destination_ids)
 
     def allows(self, run: Candidate) -> bool:
         """Whether *run* may start beside what is taken."""
+        return self._repositories_allow(run) and self._device_allows(run)
+
+    def _repositories_allow(self, run: Candidate) -> bool:
         wanted = set(run.destination_ids)
-        if wanted & (self._exclusive | self._reserved):
+        if wanted & (self._exclusive | self._closed):
             return False
-        if run.exclusive and any(self._shared[each] for each in wanted):
-            return False
+        if not run.exclusive:
+            return True
+        return not (wanted & self._closed_to_exclusive or any(self._shared[one] for one in wanted))
+
+    def _device_allows(self, run: Candidate) -> bool:
         if run.operation is not Operation.BACKUP:
             return True
         if run.configuration_id in self._configurations:
@@ -105,5 +124,5 @@ def admit(
 
 
 def _order(run: Candidate, now: datetime) -> tuple[bool, datetime, UUID]:
-    waited = now - run.queued_at >= PATIENCE
-    return (run.trigger is not Trigger.MANUAL and not waited, run.queued_at, run.id)
+    waited = now - run.waits_since >= PATIENCE
+    return (run.trigger is not Trigger.MANUAL and not waited, run.waits_since, run.id)

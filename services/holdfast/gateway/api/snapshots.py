@@ -110,6 +110,5 @@ class SnapshotRoutes(Controller):
             success=True,
             message="Restore completed successfully",
             restored_path=path or data.target_path,
-            run_id=run.id,
         )
         return Response(outcome, status_code=200)

@@ -25,9 +25,8 @@ class RestoreRequest(Request, frozen=True, kw_only=True):
 
 
 class RestoreOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """A restore that has ended well."""
+    """A restore that has ended well: the spec's answer, to the letter."""
 
     success: bool
     message: str
     restored_path: str
-    run_id: UUID
