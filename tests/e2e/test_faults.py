@@ -111,6 +111,7 @@ def test_an_executor_killed_in_mid_backup_is_replaced(
     (snapshot,) = api.snapshots(app_id=app["id"])
     api.restore(snapshot, tmp_path / "back")
 
+    api.close()
     assert run["status"] == "success"
     assert run["claim"] == 2
     assert most <= 1

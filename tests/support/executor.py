@@ -121,7 +121,7 @@ class Bench:
                 "monotonic": time.monotonic,
                 "executor_id": "test",
                 "key": ReceiverKey.generate(),
-                "restic": find_restic(),
+                "restic": deps.get("restic") or find_restic(),
                 "runner": LocalRunner(),
                 "site": "main",
                 "slots": 2,

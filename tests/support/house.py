@@ -86,6 +86,9 @@ class Api:
             timeout=httpx.Timeout(10, read=150),
         )
 
+    def close(self) -> None:
+        self.http.close()
+
     def get(self, path: str, **parameters: Any) -> Any:
         return self._checked(self.http.get(path, params=parameters))
 
@@ -192,9 +195,11 @@ class House:
         return self
 
     def kill(self) -> None:
+        self.api.close()
         self.process.kill()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
+        self.api.close()
         return self.process.stop(number)
 
 

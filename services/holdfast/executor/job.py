@@ -113,13 +113,14 @@ async def handle(job: Job, deps: Deps, desk: Desk) -> None:
     try:
         with bound(run_id=str(job.work.run_id), work=job.work.TYPE, delivery=job.attempt):
             fate = await _fate_of(job, deps, desk)
-            await _settle(job, fate)
+            await settle(job, fate)
     finally:
         keeping.cancel()
         await asyncio.gather(keeping, return_exceptions=True)
 
 
-async def _settle(job: Job, fate: Fate) -> None:
+async def settle(job: Job, fate: Fate) -> None:
+    """Say to the queue what becomes of the message, if it is there to listen."""
     try:
         match fate:
             case Done():

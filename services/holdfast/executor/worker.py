@@ -5,7 +5,7 @@ from contextlib import suppress
 
 from holdfast.events.run import RunCancelRequested
 from holdfast.executor.attempt import Deps
-from holdfast.executor.job import Desk, Job, handle
+from holdfast.executor.job import LEAVING_SECONDS, Again, Desk, Job, handle, settle
 from holdfast.kernel.errors import HoldfastError
 from holdfast.telemetry.logs import Log
 
@@ -42,6 +42,9 @@ class Worker:
                 if job is None:
                     slots.release()
                     continue
+                if stop.is_set():
+                    await settle(job, Again(LEAVING_SECONDS))
+                    break
                 task = asyncio.create_task(handle(job, self._deps, self._desk))
                 self._tasks.add(task)
                 task.add_done_callback(lambda done: self._ended(done, slots))
@@ -108,7 +111,6 @@ async def _acquire(slots: asyncio.Semaphore, stop: asyncio.Event) -> bool:
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((acquiring, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    if acquiring.done():
-        return True
-    acquiring.cancel()
-    return False
+    if not acquiring.done():
+        acquiring.cancel()
+    return not stop.is_set()

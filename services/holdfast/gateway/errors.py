@@ -25,6 +25,7 @@ API = "/api/v1"
 
 CONFLICTS = frozenset(
     {
+        "would_overwrite",
         "conflict",
         "foreign_repository",
         "other_repository",
@@ -50,6 +51,7 @@ DESTINATION_FAULTS = frozenset(
         "wrong_password",
         # told by the probe before it
         "bad_credentials",
+        "clock_skew",
         "connection_refused",
         "connection_timeout",
         "destination_unusable",
@@ -57,10 +59,12 @@ DESTINATION_FAULTS = frozenset(
         "foreign_repository",
         "host_not_found",
         "no_such_bucket",
+        "not_s3",
         "other_repository",
         "path_missing",
         "path_not_a_directory",
         "path_not_writable",
+        "path_unreadable",
         "repository_holds_data",
         "repository_missing",
         "tls_failed",
@@ -134,9 +138,12 @@ def adding_failed(run: RunView) -> RunError:
 
 
 def restoring_failed(run: RunView) -> RunError:
-    """The error of a restore: 502 when the destination is at fault, otherwise 422."""
+    """The error of a restore: 502 when the destination is at fault, 409 when files are in
+    the way, otherwise 422."""
     failure = failure_of(run)
-    return RunError(run.id, failure, 502 if failure.code in DESTINATION_FAULTS else 422)
+    if failure.code in DESTINATION_FAULTS:
+        return RunError(run.id, failure, 502)
+    return RunError(run.id, failure, 409 if failure.code in CONFLICTS else 422)
 
 
 def on_error(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -223,9 +223,7 @@ async def test_a_due_time_of_a_configuration_that_never_was_is_passed_over(
     assert await ledger(deps) == []
 
 
-async def test_a_new_backup_takes_the_place_of_a_retry_that_waits(
-    deps: Deps, clock: Clock
-) -> None:
+async def test_a_new_backup_takes_the_place_of_a_retry_that_waits(deps: Deps, clock: Clock) -> None:
     protected = await protected_app(deps)
     run = await started(deps, protected)
     claim = (await claimed(deps, run.id)).claim

@@ -81,9 +81,7 @@ async def test_the_executor_that_has_it_is_told_and_has_the_last_word(
     told = [body["event_id"] for type_, body in await published(deps) if "cancel" in type_]
     stopped = Failure(code="cancelled", message="It was cancelled.")
     await on_snapshot_failed(
-        snapshot_failed(
-            run, claim, clock(), place=1, failure=stopped, status=RunStatus.CANCELLED
-        ),
+        snapshot_failed(run, claim, clock(), place=1, failure=stopped, status=RunStatus.CANCELLED),
         deps,
     )
     await on_run_completed(run_ended(run, claim, clock(), status=RunStatus.CANCELLED), deps)

@@ -1,5 +1,7 @@
 """A bench with a repository or two, on a real restic."""
 
+import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,11 +22,22 @@ def data(tmp_path: Path) -> Path:
     return make_tree(tmp_path / "data")
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A repository to copy: making one takes seconds, for restic tries how slow a key may be."""
+    folder = tmp_path_factory.mktemp("made")
+    place = local_place(folder)
+    asyncio.run(Bench(folder / "cache").initialise(place))
+    return place
+
+
 @pytest.fixture
-async def nas(bench: Bench, tmp_path: Path) -> Place:
+def nas(made_once: Place, bench: Bench, tmp_path: Path) -> Place:
     """A local repository that is ready."""
-    (tmp_path / "nas").mkdir()
-    return await bench.initialise(local_place(tmp_path / "nas"))
+    place = local_place(tmp_path / "nas", password=made_once.secrets.repo_password)
+    shutil.copytree(made_once.address.local_path, place.address.local_path)
+    bench.knows(place)
+    return place
 
 
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])

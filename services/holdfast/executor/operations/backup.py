@@ -118,7 +118,9 @@ async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -
             ) from error
 
     began = attempt.deps.now()
+    _tell(attempt, target, Status())
     result = await unless_locked(attempt, target.address, back_up)
+    _tell(attempt, target, _all_of(result.summary))
     return _made(result, began, seconds_between(began, attempt.deps.now()))
 
 
@@ -155,6 +157,16 @@ def _options(work: BackupRequested, *, dry_run: bool = False) -> BackupOptions:
         # Not by tags: the run's own tag is in no earlier snapshot.
         group_by="host,paths",
         dry_run=dry_run,
+    )
+
+
+def _all_of(summary: BackupSummary) -> Status:
+    return Status(
+        percent_done=1.0,
+        total_files=summary.total_files_processed,
+        files_done=summary.total_files_processed,
+        total_bytes=summary.total_bytes_processed,
+        bytes_done=summary.total_bytes_processed,
     )
 
 

@@ -101,6 +101,14 @@ async def _write(
     except RestoreIncompleteError as error:
         failure = failure_of(error, attempt.all_secrets())
         return Outcome(status=RunStatus.PARTIAL, failure=failure)
+    attempt.progress.tell(
+        1.0,
+        destination_id=work.address.destination_id,
+        files_done=summary.total_files,
+        total_files=summary.total_files,
+        bytes_done=summary.total_bytes,
+        total_bytes=summary.total_bytes,
+    )
     return Outcome(
         status=RunStatus.SUCCESS,
         result=RestoreResult(

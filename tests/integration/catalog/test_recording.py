@@ -1,0 +1,489 @@
+"""What executors say, and what the catalog makes of it: once, in any order, fenced."""
+
+import asyncio
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from holdfast.bus.errors import RetryLater
+from holdfast.catalog.answers.destinations import answer_list_destinations
+from holdfast.catalog.answers.schedules import answer_get_prune_view, answer_get_retention_view
+from holdfast.catalog.answers.snapshots import answer_get_snapshot
+from holdfast.catalog.deps import Deps
+from holdfast.catalog.handlers import (
+    ORDER_PATIENCE,
+    on_forget_requested,
+    on_prune_requested,
+    on_run_completed,
+    on_snapshot_completed,
+    on_snapshot_failed,
+)
+from holdfast.catalog.keeper import Keeper
+from holdfast.events.queries import (
+    GetPruneView,
+    GetRetentionView,
+    GetSnapshot,
+    ListDestinations,
+)
+from holdfast.events.retention import ForgetRequested, PruneRequested
+from holdfast.events.run import (
+    Failure,
+    ForgetResult,
+    InitResult,
+    Operation,
+    PruneResult,
+    RunStatus,
+    Trigger,
+)
+from holdfast.events.views import RunView, SnapshotView
+from holdfast.kernel.errors import NotFoundError
+from holdfast.kernel.ids import new_id
+from support.catalog import Clock, published
+from support.destinations import add_local
+from support.runs import (
+    PASSES,
+    STAYS,
+    Protected,
+    claimed,
+    protected_app,
+    run_ended,
+    run_of,
+    snapshot_failed,
+    snapshot_made,
+    started,
+)
+
+pytestmark = pytest.mark.postgres
+
+
+async def row(deps: Deps, run: RunView, place: int = 0) -> SnapshotView:
+    return await answer_get_snapshot(GetSnapshot(snapshot_id=run.snapshot_ids[place]), deps)
+
+
+async def retries(deps: Deps) -> list[RunView]:
+    rows = await deps.pool.fetch("select id from run where trigger = 'retry' order by queued_at")
+    return [await run_of(deps, each["id"]) for each in rows]
+
+
+async def claimed_run(deps: Deps, *destinations: str) -> tuple[Protected, RunView, int]:
+    protected = await protected_app(deps, destinations=destinations or ("A",))
+    run = await started(deps, protected)
+    return protected, run, (await claimed(deps, run.id)).claim
+
+
+async def all_rows(deps: Deps) -> list[object]:
+    tables = ("run", "snapshot", "destination", "expected_run")
+    return [
+        [dict(each) for each in await deps.pool.fetch(f"select * from {table} order by 1, 2")]
+        for table in tables
+    ]
+
+
+# ---- backups
+
+
+async def test_what_restic_made_is_on_record_and_twice_changes_nothing(
+    deps: Deps, clock: Clock
+) -> None:
+    _, run, claim = await claimed_run(deps)
+    made, ended = snapshot_made(run, claim, clock()), run_ended(run, claim, clock())
+
+    await on_snapshot_completed(made, deps)
+    await on_run_completed(ended, deps)
+    once, told = await all_rows(deps), await published(deps)
+    clock.advance(minutes=1)
+    await on_snapshot_completed(made, deps)
+    await on_run_completed(ended, deps)
+
+    view = await row(deps, run)
+    assert (view.status, view.restic_snapshot_id) == (RunStatus.SUCCESS, "aa11")
+    assert (view.files_new, view.files_changed, view.files_unmodified) == (3, 2, 1)
+    assert (view.data_added, view.total_size, view.duration) == (4096, 8192, 1)
+    after = await run_of(deps, run.id)
+    assert (after.status, after.failure) == (RunStatus.SUCCESS, None)
+    assert await all_rows(deps) == once
+    assert await published(deps) == told
+
+
+async def test_every_event_delivered_twice_and_at_once_is_recorded_once(
+    deps: Deps, clock: Clock
+) -> None:
+    _, run, claim = await claimed_run(deps, "A", "B")
+    made = snapshot_made(run, claim, clock())
+    failed = snapshot_failed(run, claim, clock(), place=1)
+    ended = run_ended(run, claim, clock(), status=RunStatus.PARTIAL)
+
+    await asyncio.gather(
+        *(on_snapshot_completed(made, deps) for _ in range(2)),
+        *(on_snapshot_failed(failed, deps) for _ in range(2)),
+    )
+    await asyncio.gather(*(on_run_completed(ended, deps) for _ in range(4)))
+
+    assert (await run_of(deps, run.id)).status is RunStatus.PARTIAL
+    assert len(await retries(deps)) == 1
+
+
+async def test_what_the_old_holder_says_is_not_recorded(deps: Deps, clock: Clock) -> None:
+    _, run, old = await claimed_run(deps)
+    clock.advance(minutes=1)
+    new = (await claimed(deps, run.id, executor_id="two")).claim
+
+    await on_snapshot_completed(snapshot_made(run, old, clock(), restic_id="00ff"), deps)
+    await on_snapshot_failed(snapshot_failed(run, old, clock()), deps)
+    await on_run_completed(run_ended(run, old, clock(), status=RunStatus.FAILED), deps)
+
+    assert (await row(deps, run)).status is RunStatus.IN_PROGRESS
+    assert (await run_of(deps, run.id)).status is RunStatus.IN_PROGRESS
+    await on_snapshot_completed(snapshot_made(run, new, clock(), restic_id="aa11"), deps)
+    await on_run_completed(run_ended(run, new, clock()), deps)
+    await on_run_completed(run_ended(run, old, clock(), status=RunStatus.FAILED), deps)
+    assert (await row(deps, run)).restic_snapshot_id == "aa11"
+    assert (await run_of(deps, run.id)).status is RunStatus.SUCCESS
+    assert await retries(deps) == []
+
+
+async def test_an_end_that_overtakes_its_snapshots_waits_for_them(deps: Deps, clock: Clock) -> None:
+    _, run, claim = await claimed_run(deps, "A", "B")
+    ended = run_ended(run, claim, clock())
+
+    with pytest.raises(RetryLater):
+        await on_run_completed(ended, deps)
+    await on_snapshot_completed(snapshot_made(run, claim, clock()), deps)
+    with pytest.raises(RetryLater):
+        await on_run_completed(ended, deps)
+    await on_snapshot_completed(snapshot_made(run, claim, clock(), place=1), deps)
+    await on_run_completed(ended, deps)
+
+    assert [(await row(deps, run, place)).status for place in (0, 1)] == [RunStatus.SUCCESS] * 2
+    assert await retries(deps) == []
+
+
+async def test_an_end_heard_after_hours_away_still_waits_for_its_snapshots(
+    deps: Deps, clock: Clock
+) -> None:
+    """The catalog was away; both words wait in the stream, and the end is delivered first."""
+    _, run, claim = await claimed_run(deps)
+    made, ended = snapshot_made(run, claim, clock()), run_ended(run, claim, clock())
+    clock.advance(hours=3)
+
+    with pytest.raises(RetryLater):
+        await on_run_completed(ended, deps)
+    await on_snapshot_completed(made, deps)
+    await on_run_completed(ended, deps)
+
+    assert (await row(deps, run)).restic_snapshot_id == "aa11"
+    assert await retries(deps) == []
+
+
+async def test_a_word_that_never_comes_does_not_keep_the_run_for_ever(
+    deps: Deps, clock: Clock
+) -> None:
+    _, run, claim = await claimed_run(deps, "A", "B")
+    ended = run_ended(run, claim, clock())
+    await on_snapshot_completed(snapshot_made(run, claim, clock()), deps)
+    with pytest.raises(RetryLater):
+        await on_run_completed(ended, deps)
+
+    clock.advance(seconds=ORDER_PATIENCE.total_seconds())
+    await on_run_completed(ended, deps)
+
+    lost = await row(deps, run, 1)
+    assert (lost.status, lost.restic_snapshot_id) == (RunStatus.FAILED, None)
+    assert lost.error_message
+    assert (await row(deps, run, 0)).status is RunStatus.SUCCESS
+    assert (await run_of(deps, run.id)).status is RunStatus.SUCCESS
+
+
+@pytest.mark.parametrize("failure", [None, STAYS])
+async def test_a_snapshot_that_is_told_of_too_late_is_still_on_record(
+    deps: Deps, clock: Clock, failure: Failure | None
+) -> None:
+    """It is in the repository: unrecorded, nobody could restore or forget it."""
+    _, run, claim = await claimed_run(deps)
+    made = snapshot_made(run, claim, clock())
+    status = RunStatus.FAILED if failure else RunStatus.SUCCESS
+    ended = run_ended(run, claim, clock(), status=status, failure=failure)
+    with pytest.raises(RetryLater):
+        await on_run_completed(ended, deps)
+    clock.advance(seconds=ORDER_PATIENCE.total_seconds())
+    await on_run_completed(ended, deps)
+    assert (await row(deps, run)).status is RunStatus.FAILED
+
+    await on_snapshot_completed(made, deps)
+    await on_snapshot_failed(snapshot_failed(run, claim, clock()), deps)
+
+    late = await row(deps, run)
+    assert (late.status, late.restic_snapshot_id, late.error_message) == (
+        RunStatus.SUCCESS,
+        "aa11",
+        "",
+    )
+
+
+# ---- retries
+
+
+async def test_only_the_destination_that_failed_for_a_passing_cause_is_tried_again(
+    deps: Deps, clock: Clock
+) -> None:
+    protected, run, claim = await claimed_run(deps, "A", "B", "C")
+    await on_snapshot_completed(snapshot_made(run, claim, clock()), deps)
+    await on_snapshot_failed(snapshot_failed(run, claim, clock(), place=1), deps)
+    await on_snapshot_failed(snapshot_failed(run, claim, clock(), place=2, failure=STAYS), deps)
+
+    await on_run_completed(run_ended(run, claim, clock(), status=RunStatus.PARTIAL), deps)
+
+    (retry,) = await retries(deps)
+    assert retry.destination_ids == protected.destination_ids[1:2]
+    assert (retry.attempt, retry.retry_of, retry.status) == (2, run.id, RunStatus.QUEUED)
+    delay = deps.settings.retry_delays[0]
+    assert retry.not_before == clock() + timedelta(seconds=delay)
+    tags = await deps.pool.fetchval("select work -> 'tags' from run where id = $1", retry.id)
+    assert f"run:{retry.id}" in tags
+    assert f"run:{run.id}" not in tags
+    assert set(retry.snapshot_ids).isdisjoint(run.snapshot_ids)
+
+
+async def test_retries_start_in_their_time_and_come_to_an_end(deps: Deps, clock: Clock) -> None:
+    _, run, claim = await claimed_run(deps)
+    keeper, tries = Keeper(deps), [run]
+    for delay in (*deps.settings.retry_delays, None):
+        run = tries[-1]
+        await on_snapshot_failed(snapshot_failed(run, claim, clock()), deps)
+        await on_run_completed(run_ended(run, claim, clock(), status=RunStatus.FAILED), deps)
+        waiting = [each for each in await retries(deps) if each.status is RunStatus.QUEUED]
+        if delay is None:
+            assert waiting == []
+            break
+        (retry,) = waiting
+        clock.advance(seconds=delay - 1)
+        await keeper.step()
+        assert (await run_of(deps, retry.id)).status is RunStatus.QUEUED
+        clock.advance(seconds=1)
+        await keeper.step()
+        assert (await run_of(deps, retry.id)).status is RunStatus.IN_PROGRESS
+        claim = (await claimed(deps, retry.id)).claim
+        tries.append(await run_of(deps, retry.id))
+
+    assert [each.attempt for each in tries] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [(STAYS, RunStatus.FAILED), (PASSES, RunStatus.CANCELLED)],
+    ids=["it stays", "cancelled"],
+)
+async def test_what_would_not_help_is_not_tried_again(
+    deps: Deps, clock: Clock, failure: Failure, status: RunStatus
+) -> None:
+    _, run, claim = await claimed_run(deps)
+    await on_snapshot_failed(
+        snapshot_failed(run, claim, clock(), failure=failure, status=status), deps
+    )
+
+    await on_run_completed(run_ended(run, claim, clock(), status=status, failure=failure), deps)
+
+    assert await retries(deps) == []
+    assert (await run_of(deps, run.id)).failure == failure
+
+
+async def test_unreadable_files_are_no_reason_for_another_try(deps: Deps, clock: Clock) -> None:
+    _, run, claim = await claimed_run(deps)
+    await on_snapshot_completed(
+        snapshot_made(run, claim, clock(), status=RunStatus.PARTIAL), deps
+    )
+
+    await on_run_completed(run_ended(run, claim, clock(), status=RunStatus.PARTIAL), deps)
+
+    assert (await row(deps, run)).status is RunStatus.PARTIAL
+    assert await retries(deps) == []
+
+
+# ---- destinations
+
+
+async def test_a_destination_is_there_when_its_init_has_succeeded(deps: Deps, clock: Clock) -> None:
+    accepted = await add_local(deps, "A")
+    run = await run_of(deps, accepted.run_id)
+    claim = (await claimed(deps, run.id)).claim
+    ended = run_ended(run, claim, clock(), result=InitResult(repository_id="abc", adopted=True))
+
+    for _ in range(2):
+        await on_run_completed(ended, deps)
+
+    (destination,) = await answer_list_destinations(ListDestinations(), deps)
+    assert (destination.id, destination.repository_id) == (accepted.destination_id, "abc")
+    told = [type_ for type_, _ in await published(deps) if type_.endswith(".changed")]
+    assert told == ["destination.changed", "policy.changed"]
+    assert (await run_of(deps, run.id)).result == InitResult(repository_id="abc", adopted=True)
+
+
+async def test_of_a_destination_whose_init_has_failed_nothing_stays(
+    deps: Deps, clock: Clock
+) -> None:
+    accepted = await add_local(deps, "A")
+    run = await run_of(deps, accepted.run_id)
+    claim = (await claimed(deps, run.id)).claim
+
+    for _ in range(2):
+        await on_run_completed(
+            run_ended(run, claim, clock(), status=RunStatus.FAILED, failure=STAYS), deps
+        )
+
+    assert await deps.pool.fetchval("select count(*) from destination") == 0
+    assert (await run_of(deps, run.id)).failure == STAYS
+
+
+# ---- forget and prune
+
+
+async def with_snapshots(deps: Deps, clock: Clock, *restic_ids: str) -> tuple[Protected, RunView]:
+    protected = await protected_app(deps)
+    for restic_id in restic_ids:
+        clock.advance(days=1)
+        run = await started(deps, protected)
+        claim = (await claimed(deps, run.id)).claim
+        await on_snapshot_completed(snapshot_made(run, claim, clock(), restic_id=restic_id), deps)
+        await on_run_completed(run_ended(run, claim, clock()), deps)
+    return protected, run
+
+
+def forget(protected: Protected, at: datetime, *restic_ids: str) -> ForgetRequested:
+    return ForgetRequested(
+        event_id=new_id(),
+        occurred_at=at,
+        run_id=new_id(),
+        configuration_id=protected.configuration_id,
+        destination_id=protected.destination_ids[0],
+        restic_snapshot_ids=restic_ids,
+    )
+
+
+async def retention_view(deps: Deps, protected: Protected, run_id: UUID) -> tuple[bool, list[str]]:
+    view = await answer_get_retention_view(
+        GetRetentionView(
+            run_id=run_id,
+            configuration_id=protected.configuration_id,
+            destination_id=protected.destination_ids[0],
+        ),
+        deps,
+    )
+    assert view.keep.keep_daily == 7
+    assert view.timezone == "Europe/Berlin"
+    return view.recorded, [each.restic_snapshot_id for each in view.snapshots]
+
+
+async def test_retention_sees_what_is_there_once_the_run_is_recorded(
+    deps: Deps, clock: Clock
+) -> None:
+    protected, last = await with_snapshots(deps, clock, "aa11", "bb22")
+
+    assert await retention_view(deps, protected, last.id) == (True, ["bb22", "aa11"])
+    going = await started(deps, protected)
+    assert (await retention_view(deps, protected, going.id))[0] is False
+    assert (await retention_view(deps, protected, new_id()))[0] is False
+
+
+async def test_forget_is_one_run_for_the_configurations_own_snapshots(
+    deps: Deps, clock: Clock
+) -> None:
+    protected, last = await with_snapshots(deps, clock, "aa11", "bb22", "cc33")
+    asked = forget(protected, clock(), "aa11", "bb22", "not-ours")
+
+    for _ in range(2):
+        await on_forget_requested(asked, deps)
+    run = await run_of(deps, asked.run_id)
+    assert (run.operation, run.trigger) == (Operation.FORGET, Trigger.RETENTION)
+    work = await deps.pool.fetchval("select work from run where id = $1", run.id)
+    assert work["restic_snapshot_ids"] == ["aa11", "bb22"]
+
+    claim = (await claimed(deps, run.id)).claim
+    ended = run_ended(
+        run, claim, clock(), result=ForgetResult(restic_snapshot_ids=("aa11", "bb22"))
+    )
+    for _ in range(2):
+        await on_run_completed(ended, deps)
+        await on_forget_requested(asked, deps)
+
+    assert await retention_view(deps, protected, last.id) == (True, ["cc33"])
+    (destination,) = await answer_list_destinations(ListDestinations(), deps)
+    assert destination.total_snapshots == 1
+    assert await deps.pool.fetchval("select count(*) from run where operation = 'forget'") == 1
+
+
+async def test_the_last_snapshots_are_never_forgotten(deps: Deps, clock: Clock) -> None:
+    protected, last = await with_snapshots(deps, clock, "aa11", "bb22")
+
+    await on_forget_requested(forget(protected, clock(), "aa11", "bb22"), deps)
+    await on_forget_requested(forget(protected, clock(), "not-ours"), deps)
+
+    assert await deps.pool.fetchval("select count(*) from run where operation = 'forget'") == 0
+    assert len((await retention_view(deps, protected, last.id))[1]) == 2
+
+
+async def prune_needed(deps: Deps, protected: Protected) -> bool:
+    query = GetPruneView(destination_id=protected.destination_ids[0])
+    return (await answer_get_prune_view(query, deps)).needed
+
+
+async def test_a_prune_runs_when_there_is_something_to_free(deps: Deps, clock: Clock) -> None:
+    protected, _ = await with_snapshots(deps, clock, "aa11", "bb22")
+    (destination_id,) = protected.destination_ids
+    asked = PruneRequested(
+        event_id=new_id(), occurred_at=clock(), run_id=new_id(), destination_id=destination_id
+    )
+
+    assert not await prune_needed(deps, protected)
+    await on_prune_requested(asked, deps)
+    with pytest.raises(NotFoundError):
+        await run_of(deps, asked.run_id)
+
+    forgetting = forget(protected, clock(), "aa11")
+    await on_forget_requested(forgetting, deps)
+    run = await run_of(deps, forgetting.run_id)
+    claim = (await claimed(deps, run.id)).claim
+    result = ForgetResult(restic_snapshot_ids=("aa11",))
+    await on_run_completed(run_ended(run, claim, clock(), result=result), deps)
+    assert await prune_needed(deps, protected)
+
+    for _ in range(2):
+        await on_prune_requested(asked, deps)
+    prune = await run_of(deps, asked.run_id)
+    assert (prune.operation, prune.status) == (Operation.PRUNE, RunStatus.IN_PROGRESS)
+    claim = (await claimed(deps, prune.id)).claim
+    await on_run_completed(
+        run_ended(prune, claim, clock(), result=PruneResult(repository_size=4321)), deps
+    )
+
+    assert not await prune_needed(deps, protected)
+    (destination,) = await answer_list_destinations(ListDestinations(), deps)
+    assert destination.total_size == 4321
+    assert await deps.pool.fetchval("select last_pruned_at from destination") == clock()
+    await on_prune_requested(asked, deps)
+    assert await deps.pool.fetchval("select count(*) from run where operation = 'prune'") == 1
+
+
+async def test_a_backup_that_broke_off_leaves_something_to_free(deps: Deps, clock: Clock) -> None:
+    protected, run, claim = await claimed_run(deps)
+    await on_snapshot_failed(snapshot_failed(run, claim, clock()), deps)
+    await on_run_completed(run_ended(run, claim, clock(), status=RunStatus.FAILED), deps)
+
+    assert await prune_needed(deps, protected)
+
+
+async def test_exclusive_work_waits_for_the_backup_and_starts_with_its_end(
+    deps: Deps, clock: Clock
+) -> None:
+    protected, _ = await with_snapshots(deps, clock, "aa11", "bb22")
+    going = await started(deps, protected)
+    claim = (await claimed(deps, going.id)).claim
+    asked = forget(protected, clock(), "aa11")
+    await on_forget_requested(asked, deps)
+    assert (await run_of(deps, asked.run_id)).status is RunStatus.QUEUED
+
+    await on_snapshot_completed(snapshot_made(going, claim, clock(), restic_id="cc33"), deps)
+    await on_run_completed(run_ended(going, claim, clock()), deps)
+
+    assert (await run_of(deps, asked.run_id)).status is RunStatus.IN_PROGRESS
+    assert (await published(deps))[-1][0] == "forget.admitted"
