@@ -110,7 +110,7 @@ class RcloneS3:
                 f"{self.access_key},{self.secret_key}",
                 "--vfs-cache-mode",
                 "off",
-                # What a test puts into the directory is seen at once.  With 0 rclone spins for ever.
+                # What a test puts there is seen at once.  With 0 rclone spins for ever.
                 "--dir-cache-time",
                 "1ms",
                 str(self.data),

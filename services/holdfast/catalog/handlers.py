@@ -5,6 +5,8 @@ id, and an outcome is written only where there is none.
 """
 
 from datetime import timedelta
+from typing import NamedTuple
+from uuid import UUID
 
 from holdfast.bus.errors import RetryLater
 from holdfast.catalog.backups import (
@@ -19,7 +21,7 @@ from holdfast.catalog.store import destinations, ledger, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.events.due import BackupDue, PruneDue
 from holdfast.events.retention import ForgetRequested, PruneRequested
-from holdfast.events.run import Operation, RunCompleted, RunStatus, Trigger
+from holdfast.events.run import Operation, RunCompleted, Trigger
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
 from holdfast.events.work import ForgetAdmitted, PruneAdmitted
 from holdfast.kernel.errors import NotFoundError
@@ -32,55 +34,38 @@ ORDER_SECONDS = 0.2
 """A run's end may overtake the word on its snapshots, which is on another subject."""
 
 ORDER_PATIENCE = timedelta(minutes=1)
+"""For so long after it was first heard; not after it was said, for if the catalog was away
+the words on the snapshots may still wait in the stream."""
+
+
+class _Fate(NamedTuple):
+    """What became of a due time."""
+
+    outcome: str
+    reason: str = ""
+    run_id: UUID | None = None
 
 
 async def on_backup_due(event: BackupDue, deps: Deps) -> None:
     """Write the due times down, and start the backup unless there is a reason not to."""
+    configuration_id, now = event.configuration_id, deps.now()
     async with transaction(deps.pool) as connection:
-        if await ledger.is_recorded(connection, event.configuration_id, event.scheduled_for):
+        if await ledger.is_recorded(connection, configuration_id, event.scheduled_for):
             return
-        try:
-            resolved = await resolve(connection, event.configuration_id)
-        except NotFoundError:
-            log.info("due_without_configuration", configuration_id=str(event.configuration_id))
-            return
-        except NothingToBackUpError:
-            await _record(connection, event, deps, "skipped", reason="no app")
-            return
-
+        await runs.lock_admission(connection)
         for earlier in event.coalesced:
-            await ledger.record(
-                connection, event.configuration_id, earlier, "coalesced", deps.now()
-            )
-        if not (resolved.configuration.enabled and resolved.policy.enabled):
-            await _record(connection, event, deps, "skipped", reason="disabled")
-            return
-        going = await runs.unfinished_backup(connection, event.configuration_id)
-        if going is not None:
-            await _record(connection, event, deps, "coalesced", reason=f"run {going} is not done")
-            return
-
-        run_id = derived_id("backup", event.configuration_id, event.scheduled_for.isoformat())
-        try:
-            await start_backup(
-                connection,
-                resolved,
-                run_id,
-                deps,
-                trigger=Trigger.SCHEDULE,
-                scheduled_for=event.scheduled_for,
-            )
-        except NoDestinationError:
-            await _record(connection, event, deps, "skipped", reason="no destination")
-            return
-        await ledger.record(
+            await ledger.record(connection, configuration_id, earlier, "coalesced", now)
+        fate = await _start_due(connection, event, deps)
+        recorded = await ledger.record(
             connection,
-            event.configuration_id,
+            configuration_id,
             event.scheduled_for,
-            "fired",
-            deps.now(),
-            run_id=run_id,
+            fate.outcome,
+            now,
+            reason=fate.reason,
+            run_id=fate.run_id,
         )
+    log.info("backup_due", outcome=fate.outcome, reason=fate.reason, recorded=recorded)
     deps.wake.set()
 
 
@@ -107,17 +92,16 @@ async def on_snapshot_failed(event: SnapshotFailed, deps: Deps) -> None:
 async def on_run_completed(event: RunCompleted, deps: Deps) -> None:
     """Write down a run's outcome, if its teller still holds it, and what follows from it."""
     async with transaction(deps.pool) as connection:
+        await runs.lock_admission(connection)
         run = await runs.lock(connection, event.run_id)
         if run is None or run.claim != event.claim or run.status.is_outcome:
-            return
-        open_rows = [
-            each
-            for each in await snapshots.of_run(connection, run.id)
-            if not each.status.is_outcome
-        ]
-        if open_rows and deps.now() - event.occurred_at < ORDER_PATIENCE:
-            raise RetryLater(ORDER_SECONDS)
-        await record_end(connection, run, event, deps)
+            log.info("end_passed_over", run_id=str(event.run_id), claim=event.claim)
+        else:
+            ended = await snapshots.of_run(connection, run.id)
+            if not all(each.status.is_outcome for each in ended):
+                _wait_for_snapshots(event, deps)
+            await record_end(connection, run, event, deps)
+    deps.waiter.settled(event.run_id)
     deps.wake.set()
 
 
@@ -177,23 +161,51 @@ async def on_prune_requested(event: PruneRequested, deps: Deps) -> None:
     deps.wake.set()
 
 
-async def _record(
-    connection: Connection, event: BackupDue, deps: Deps, outcome: str, *, reason: str
-) -> None:
-    await ledger.record(
-        connection,
-        event.configuration_id,
-        event.scheduled_for,
-        outcome,
-        deps.now(),
-        reason=reason,
-    )
+async def _start_due(connection: Connection, event: BackupDue, deps: Deps) -> _Fate:
+    """Start the backup, or say why not."""
+    try:
+        resolved = await resolve(connection, event.configuration_id)
+    except NotFoundError:
+        return _Fate("skipped", "the configuration is deleted")
+    except NothingToBackUpError:
+        return _Fate("skipped", "there is no app")
+    if not resolved.configuration.enabled:
+        return _Fate("skipped", "the configuration is switched off")
+    if not resolved.policy.enabled:
+        return _Fate("skipped", "the policy is switched off")
+    going = await runs.unfinished_backup(connection, event.configuration_id)
+    if going is not None:
+        return _Fate("coalesced", f"run {going} has not ended")
+
+    run_id = derived_id("backup", event.configuration_id, event.scheduled_for.isoformat())
+    try:
+        await start_backup(
+            connection,
+            resolved,
+            run_id,
+            deps,
+            trigger=Trigger.SCHEDULE,
+            scheduled_for=event.scheduled_for,
+        )
+    except NoDestinationError:
+        return _Fate("skipped", "there is no enabled destination")
+    return _Fate("fired", run_id=run_id)
+
+
+def _wait_for_snapshots(event: RunCompleted, deps: Deps) -> None:
+    """Raise RetryLater, until it has taken too long."""
+    if deps.waiter.overtaken_for(event.run_id, deps.now()) < ORDER_PATIENCE:
+        raise RetryLater(ORDER_SECONDS)
+    log.warning("snapshots_never_told", run_id=str(event.run_id), claim=event.claim)
 
 
 async def _is_current(connection: Connection, event: SnapshotCompleted | SnapshotFailed) -> bool:
-    """Whether who says this still holds the run: its claim's number is the newest."""
+    """Whether who says this holds the run, or was the last to: its claim's number is the newest.
+
+    After the run's end too, for its end may have overtaken this.
+    """
     run = await runs.lock(connection, event.run_id)
     if run is None or run.claim != event.claim:
         log.warning("fenced_out", run_id=str(event.run_id), claim=event.claim)
         return False
-    return run.status is RunStatus.IN_PROGRESS
+    return True

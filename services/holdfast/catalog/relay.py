@@ -1,13 +1,13 @@
 """The outbox's relay: what is written there is published, in order, until it is acknowledged."""
 
 import asyncio
-from contextlib import suppress
 from typing import Protocol
 
 import asyncpg
 
 from holdfast.catalog.store import outbox
 from holdfast.catalog.store.pool import transaction
+from holdfast.catalog.waiting import first_of
 from holdfast.events.base import Event
 from holdfast.kernel.errors import UnavailableError
 from holdfast.telemetry.logs import Log
@@ -43,8 +43,7 @@ class Relay:
                 log.warning("relay_waits", error=str(error))
                 published = 0
             if published < BATCH:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(_either(self._wake, stop), LOOK_SECONDS)
+                await first_of(self._wake, stop, seconds=LOOK_SECONDS)
 
     async def publish_batch(self) -> int:
         """Publish the oldest ones; how many went.
@@ -67,12 +66,3 @@ class Relay:
         if fault is not None:
             raise fault
         return len(done)
-
-
-async def _either(one: asyncio.Event, other: asyncio.Event) -> None:
-    tasks = [asyncio.create_task(each.wait()) for each in (one, other)]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()

@@ -1,9 +1,10 @@
-"""Being told by Postgres: that a run has ended, or that an event waits to be published."""
+"""Waiting: for Postgres to tell of a run's end or of an event, and for what is still to come."""
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +39,7 @@ class Waiter:
 
     def __init__(self) -> None:
         self._bells: dict[UUID, set[Ended]] = defaultdict(set)
+        self._overtaken: dict[UUID, datetime] = {}
 
     @contextmanager
     def watch(self, run_id: UUID) -> Iterator[Ended]:
@@ -55,6 +57,14 @@ class Waiter:
         """Ring for the run whose id is the payload."""
         for bell in tuple(self._bells.get(UUID(payload), ())):
             bell.ring()
+
+    def overtaken_for(self, run_id: UUID, now: datetime) -> timedelta:
+        """How long ago this process first heard a run's end before the word on its snapshots."""
+        return now - self._overtaken.setdefault(run_id, now)
+
+    def settled(self, run_id: UUID) -> None:
+        """There is nothing more to come of this run."""
+        self._overtaken.pop(run_id, None)
 
     def look_again(self) -> None:
         """Ring for everybody: something may have been missed."""
@@ -79,20 +89,22 @@ async def listen(
             connection = await asyncpg.connect(dsn)
         except (OSError, asyncpg.PostgresError) as error:
             log.warning("listen_failed", error=str(error))
-            await _pause(stop, RECONNECT_SECONDS)
+            await first_of(stop, seconds=RECONNECT_SECONDS)
             continue
+        lost = asyncio.Event()
+        connection.add_termination_listener(lambda _, lost=lost: lost.set())
         try:
             for channel, call in on.items():
                 await connection.add_listener(channel, _adapter(call))
             after_gap()
-            while not stop.is_set() and not connection.is_closed():
-                await _pause(stop, ALIVE_SECONDS)
+            while not (stop.is_set() or connection.is_closed()):
+                await first_of(stop, lost, seconds=ALIVE_SECONDS)
                 if not stop.is_set():
                     # A connection that died in silence is found by using it.
                     await connection.execute("select 1", timeout=5)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             log.warning("listen_lost", error=str(error))
-            await _pause(stop, RECONNECT_SECONDS)
+            await first_of(stop, seconds=RECONNECT_SECONDS)
         finally:
             connection.terminate()
 
@@ -104,6 +116,11 @@ def _adapter(call: Callable[[str], None]) -> Callable[[Any, int, str, object], N
     return on_notification
 
 
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+async def first_of(*events: asyncio.Event, seconds: float) -> None:
+    """Until one of *events* is set or the time is up."""
+    tasks = [asyncio.create_task(each.wait()) for each in events]
+    try:
+        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()

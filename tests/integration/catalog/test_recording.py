@@ -290,9 +290,7 @@ async def test_what_would_not_help_is_not_tried_again(
 
 async def test_unreadable_files_are_no_reason_for_another_try(deps: Deps, clock: Clock) -> None:
     _, run, claim = await claimed_run(deps)
-    await on_snapshot_completed(
-        snapshot_made(run, claim, clock(), status=RunStatus.PARTIAL), deps
-    )
+    await on_snapshot_completed(snapshot_made(run, claim, clock(), status=RunStatus.PARTIAL), deps)
 
     await on_run_completed(run_ended(run, claim, clock(), status=RunStatus.PARTIAL), deps)
 

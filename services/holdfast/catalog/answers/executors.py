@@ -13,6 +13,7 @@ from holdfast.events.queries import (
     HeartbeatReply,
     claim_purpose,
 )
+from holdfast.events.run import RunStatus
 from holdfast.secretbox.envelope import seal_to
 
 
@@ -26,6 +27,9 @@ async def answer_claim_run(query: ClaimRun, deps: Deps) -> Claim:
         run = await runs.lock(connection, query.run_id)
         if run is None or run.status.is_outcome:
             return Claim(granted=False, reason="The run has ended.")
+        if run.status is RunStatus.QUEUED:
+            # Its message is older than its row: what was admitted is given out again then.
+            return Claim(granted=False, reason="The run is not admitted.", wait_seconds=seconds)
         if run.claim_expires_at is not None and run.claimed(now):
             left = (run.claim_expires_at - now).total_seconds()
             return Claim(

@@ -28,6 +28,7 @@ async def answer_start_backup(query: StartBackup, deps: Deps) -> BackupStarted:
     """Queue a backup now, or tell of the one that is queued or going already."""
     run_id = new_id()
     async with transaction(deps.pool) as connection:
+        await runs.lock_admission(connection)
         resolved = await resolve(connection, query.configuration_id)
         going = await runs.unfinished_backup(connection, query.configuration_id)
         if going is None:
@@ -80,6 +81,7 @@ async def answer_cancel_run(query: CancelRun, deps: Deps) -> RunView:
     """
     now = deps.now()
     async with transaction(deps.pool) as connection:
+        await runs.lock_admission(connection)
         run = await runs.lock(connection, query.run_id)
         if run is None:
             raise _missing(query.run_id)

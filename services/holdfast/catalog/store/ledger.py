@@ -21,7 +21,10 @@ async def record(
     reason: str = "",
     run_id: UUID | None = None,
 ) -> bool:
-    """Write what became of a due time.  False: it is on record already."""
+    """Write what became of a due time.
+
+    False: it is on record already, or there never was such a configuration.
+    """
     added = await connection.fetchval(
         SQL["record_due"], configuration_id, scheduled_for, outcome, reason, run_id, now
     )

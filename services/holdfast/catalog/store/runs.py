@@ -88,6 +88,7 @@ async def enqueue(connection: Connection, new: NewRun) -> bool:
 
 async def add(connection: Connection, new: NewRun) -> bool:
     """Only queue it.  False: this run was queued before."""
+    await lock_admission(connection)
     work = new.work
     added = await connection.fetchval(
         SQL["add_run"],
@@ -112,7 +113,7 @@ async def add(connection: Connection, new: NewRun) -> bool:
 
 async def admit_queued(connection: Connection, now: datetime) -> tuple[UUID, ...]:
     """Let start what may: in this transaction, one transaction at a time."""
-    await connection.execute(SQL["lock_admission"])
+    await lock_admission(connection)
     rows = await connection.fetch(SQL["unfinished"])
     queued = [to_struct(row, Candidate) for row in rows if row["status"] == RunStatus.QUEUED]
     active = [to_struct(row, Candidate) for row in rows if row["status"] != RunStatus.QUEUED]
@@ -122,6 +123,15 @@ async def admit_queued(connection: Connection, now: datetime) -> tuple[UUID, ...
         await connection.execute(SQL["start_snapshots"], run_id)
         await outbox.add(connection, row.event)
     return admitted
+
+
+async def lock_admission(connection: Connection) -> None:
+    """Nobody else queues, admits or ends a run before the transaction ends.
+
+    First in any that does, before it locks a row: admission locks the runs that it lets
+    in, and two that took these locks in different orders would wait for each other.
+    """
+    await connection.execute(SQL["lock_admission"])
 
 
 async def lock(connection: Connection, run_id: UUID) -> RunRow | None:

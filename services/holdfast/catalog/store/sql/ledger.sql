@@ -1,7 +1,7 @@
 -- name: record_due
--- No row: it is on record already.
+-- No row: it is on record already, or there never was such a configuration.
 insert into expected_run (configuration_id, scheduled_for, outcome, reason, run_id, recorded_at)
-values ($1, $2, $3, $4, $5, $6)
+select id, $2, $3, $4, $5, $6 from configuration where id = $1
 on conflict (configuration_id, scheduled_for) do nothing
 returning configuration_id;
 

@@ -101,8 +101,8 @@ select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
        coalesce(a.name, '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
        r.retry_of, r.not_before, r.claim, r.queued_at, r.started_at, r.completed_at,
        r.cancel_requested_at, r.failure, r.result,
-       array(select s.id from snapshot s where s.run_id = r.id order by s.created_at, s.id)
-           as snapshot_ids
+       array(select s.id from snapshot s where s.run_id = r.id
+              order by array_position(r.destination_ids, s.destination_id)) as snapshot_ids
   from run r
   left join app a on a.id = r.app_id
  where r.id = $1;
@@ -113,8 +113,8 @@ select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
        coalesce(a.name, '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
        r.retry_of, r.not_before, r.claim, r.queued_at, r.started_at, r.completed_at,
        r.cancel_requested_at, r.failure, r.result,
-       array(select s.id from snapshot s where s.run_id = r.id order by s.created_at, s.id)
-           as snapshot_ids
+       array(select s.id from snapshot s where s.run_id = r.id
+              order by array_position(r.destination_ids, s.destination_id)) as snapshot_ids
   from run r
   left join app a on a.id = r.app_id
  where ($1::text is null or r.operation = $1)

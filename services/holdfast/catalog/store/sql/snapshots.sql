@@ -5,16 +5,18 @@ values ($1, $2, $3, $4, $5, $6, $7, 'queued', $8, $8)
 on conflict (id) do nothing;
 
 -- name: complete_snapshot
--- No row: it is final already.
+-- A snapshot that is in the repository wins over a failure that was only assumed when no
+-- word of it came.  No row: it is on record already.
 update snapshot
    set status = $2, restic_snapshot_id = $3, hostname = $4, paths = $5, files_new = $6,
        files_changed = $7, files_unmodified = $8, data_added = $9, data_added_packed = $10,
        total_size = $11, duration = $12, unreadable_files = $13, unreadable_count = $14,
-       started_at = $15, completed_at = $16
- where id = $1 and status in ('queued', 'in_progress')
+       started_at = $15, completed_at = $16, failure = null
+ where id = $1 and restic_snapshot_id is null
 returning id;
 
 -- name: fail_snapshot
+-- No row: it is final already.
 update snapshot
    set status = $2, failure = $3, duration = $4, started_at = $5, completed_at = $6
  where id = $1 and status in ('queued', 'in_progress')
