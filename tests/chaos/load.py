@@ -1,0 +1,123 @@
+"""Small apps, three local repositories, and backups without end."""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from holdfast.cli.manifest import Entry
+from support.house import OUTCOMES, Api
+from support.trees import make_tree, manifest
+
+T = TypeVar("T")
+
+REPOSITORIES = ("one", "two", "three")
+PASSWORD = "one password for all of them"
+APPS: dict[str, tuple[str, ...]] = {
+    "photos": ("one", "two", "three"),
+    "notes": ("one", "two"),
+    "wiki": ("two", "three"),
+    "mail": ("three", "one"),
+}
+KEEP_LAST = {"notes": 2}
+"""Its snapshots are forgotten while others are made; those of the rest are all kept."""
+
+PATIENCE_SECONDS = 60.0
+PASSING = (502, 503, 504)
+
+
+class Load:
+    """What is backed up and where to, and every run that was asked for."""
+
+    def __init__(self, api: Api, folder: Path, seed: int) -> None:
+        self.api = api
+        self.folder = folder
+        self.dice = random.Random(f"{seed} load")
+        self.repositories: dict[str, Any] = {}
+        self.configurations: dict[str, Any] = {}
+        self.contents: dict[str, dict[str, Entry]] = {}
+        """What an app was to the byte when the run was asked for, by run id."""
+        self.refusals: Counter[str] = Counter()
+        """How often a request was refused while something was down, by code."""
+        self._last: dict[str, str] = {}
+
+    def prepare(self) -> None:
+        """Before the first fault."""
+        for name in REPOSITORIES:
+            path = self.folder / "repositories" / name
+            path.mkdir(parents=True)
+            body = {"name": name, "path": str(path), "repo_password": PASSWORD}
+            body["device_id"] = self.api.device()
+            self.repositories[name] = self.api.post("/backup/destinations/local", body)
+        for number, (name, places) in enumerate(APPS.items()):
+            self.tree(name).parent.mkdir(parents=True, exist_ok=True)
+            make_tree(self.tree(name), number)
+            destinations = [self.repositories[place] for place in places]
+            # The app's own default configuration is never started, and never due here.
+            policy = self.api.policy(
+                name, *destinations, schedule="0 3 29 2 *", keep_last=KEEP_LAST.get(name, 0), **NONE
+            )
+            app = self.api.app(name, self.tree(name))
+            self.configurations[name] = self.api.configuration(app, policy)
+
+    def tree(self, app: str) -> Path:
+        return self.folder / "apps" / app
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """As a patient client asks: again, while the answer is that a part is away."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return question()
+            except httpx.TransportError as error:
+                reason = type(error).__name__
+            except AssertionError as error:
+                reason = str(error).partition(":")[0]
+                if not reason.isdigit() or int(reason) not in PASSING:
+                    raise
+            self.refusals[reason] += 1
+            assert time.monotonic() < deadline, f"the API answers {reason} for too long"
+            time.sleep(0.1)
+
+    def start_one(self) -> bool:
+        """Ask for one more backup, if there is an app that is not being backed up."""
+        free = [name for name in APPS if self._is_free(name)]
+        if not free:
+            return False
+        app = self.dice.choice(free)
+        self._change(app)
+        content = manifest(self.tree(app))
+        run_id = self.ask(lambda: self.api.start(self.configurations[app]))["run_id"]
+        self._last[app] = run_id
+        if run_id in self.contents:
+            return False
+        self.contents[run_id] = content
+        return True
+
+    def _is_free(self, app: str) -> bool:
+        last = self._last.get(app)
+        return last is None or self.ask(lambda: self.api.run(last))["status"] in OUTCOMES
+
+    def _change(self, app: str) -> None:
+        """A little of it, and one block that takes restic a moment."""
+        place = self.tree(app) / "sub dir" / f"file {self.dice.randrange(12)}.bin"
+        place.write_bytes(self.dice.randbytes(self.dice.randrange(200_000)))
+        block = self.tree(app) / "block"
+        block.write_bytes(self.dice.randbytes(self.dice.choice((1, 4, 12)) * 1024 * 1024))
+
+    def all_of(self, path: str, key: str, **parameters: Any) -> list[Any]:
+        """Every page of a list."""
+        found: list[Any] = []
+        while True:
+            page = self.ask(lambda: self.api.get(path, limit=100, **parameters))
+            found += page[key]
+            if not page.get("next_cursor"):
+                return found
+            parameters["cursor"] = page["next_cursor"]
+
+
+NONE = {f"keep_{unit}": 0 for unit in ("hourly", "daily", "weekly", "monthly", "yearly")}

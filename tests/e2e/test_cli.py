@@ -1,0 +1,116 @@
+"""The command line, as a person on the same machine uses it."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.house import House, clean_environment
+from support.trees import differences, make_tree, manifest
+
+pytestmark = pytest.mark.e2e
+
+
+def holdfast(house: House | None, *arguments: str, **environment: str) -> Any:
+    """Run a command; it finds the house by the data directory alone."""
+    found = {"HOLDFAST_DATA": str(house.data)} if house else {}
+    return subprocess.run(
+        [sys.executable, "-m", "holdfast", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**clean_environment(), "COLUMNS": "200", **found, **environment},
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def data(house: House, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    scratch = tmp_path_factory.mktemp("cli")
+    house.api.local("cli nas", scratch / "nas")
+    data = make_tree(scratch / "data", seed=21)
+    house.api.app("typed", data)
+    return data
+
+
+def test_backup_list_and_restore(house: House, data: Path, tmp_path: Path) -> None:
+    before = manifest(data)
+
+    backed_up = holdfast(house, "backup", "typed")
+    listed = holdfast(house, "snapshots", "--app", "typed")
+    restored = holdfast(house, "restore", "latest:typed", str(tmp_path))
+    runs = holdfast(house, "runs")
+    status = holdfast(house, "status")
+
+    assert backed_up.returncode == 0, backed_up.stderr
+    assert "success" in backed_up.stdout
+    assert "typed" in listed.stdout
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert differences(before, manifest(tmp_path / data.relative_to("/"))) == []
+    assert "restore" in runs.stdout
+    assert "typed" in status.stdout
+    assert "cli nas" in status.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["backup", "nobody"], "There is no app 'nobody'"),
+        (["restore", "nonsense", "/tmp/x"], "is not an id"),
+        (["restore", "latest:nobody", "/tmp/x"], "There is no app"),
+        (["runs", "--cancel", "nonsense"], "is not an id"),
+        (["snapshots", "--app", "nobody"], "There is no app"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_sentence(
+    house: House, data: Path, arguments: list[str], says: str
+) -> None:
+    done = holdfast(house, *arguments)
+
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_running_holdfast_it_says_how_to_start_one(tmp_path: Path) -> None:
+    done = holdfast(None, "status", HOLDFAST_DATA=str(tmp_path))
+
+    assert done.returncode == 1
+    assert "holdfast up" in done.stderr
+
+
+def test_a_wrong_token_is_said(house: House) -> None:
+    done = holdfast(house, "status", HOLDFAST_TOKEN="hf_wrong")
+
+    assert done.returncode == 1
+    assert "token" in done.stderr
+
+
+def test_the_demo_succeeds_and_leaves_the_folder_alone(tmp_path: Path) -> None:
+    data = make_tree(tmp_path / "precious", seed=5)
+    before = manifest(data)
+
+    done = holdfast(None, "demo", str(data))
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every byte, mode, owner, time and link" in done.stdout
+    assert "is gone" in done.stdout
+    assert differences(before, manifest(data)) == []
+
+
+def test_the_demo_of_what_is_no_folder_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    done = holdfast(None, "demo", str(tmp_path / "file"))
+
+    assert done.returncode == 1
+    assert "is not a directory" in done.stderr
+
+
+def test_the_doctor_finds_everything(house: House) -> None:
+    done = holdfast(house, "doctor")
+
+    assert done.returncode == 0, done.stdout
+    assert "restic" in done.stdout
