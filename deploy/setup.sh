@@ -54,11 +54,16 @@ dev) fill dev requirements/run.txt requirements/dev.txt ;;
 *) give_up "run or dev, not $KIND" ;;
 esac
 
-if sh deploy/install-restic.sh .tools; then
+if sh deploy/install-tool.sh restic .tools; then
     ln -sfn ../../.tools/bin/restic .venv/bin/restic
 else
     # Not a Debian, or no pin for its processor: take the machine's own; 'doctor' looks at its version.
     restic=$(command -v "${HOLDFAST_RESTIC:-restic}") || exit 1
     say "taking $restic instead"
     ln -sfn "$restic" .venv/bin/restic
+fi
+
+# For the test of docker-compose.yml; without it that test says so and reads the file itself.
+if [ "$KIND" = dev ] && ! docker compose version >/dev/null 2>&1; then
+    sh deploy/install-tool.sh docker-compose .tools && ln -sfn ../../.tools/bin/docker-compose .venv/bin/docker-compose || true
 fi

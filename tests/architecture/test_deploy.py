@@ -120,7 +120,7 @@ def test_the_distribution_depends_on_what_the_lock_is_made_from() -> None:
     assert declared == locked_for - build
 
 
-@pytest.mark.parametrize("script", ["just", "deploy/setup.sh", "deploy/install-restic.sh"])
+@pytest.mark.parametrize("script", ["just", "deploy/setup.sh", "deploy/install-tool.sh"])
 def test_scripts_are_plain_shell_and_can_be_run(script: str) -> None:
     assert (TOP / script).stat().st_mode & 0o111
     subprocess.run(["sh", "-n", TOP / script], check=True)
