@@ -20,7 +20,7 @@ from chaos.invariants import check, settle
 from chaos.load import Load
 from support.house import Api
 
-LONGEST_WAIT_SECONDS = 10.0
+LONGEST_WAIT_SECONDS = 6.0
 """The next fault comes by then, also when no backup was started meanwhile."""
 
 

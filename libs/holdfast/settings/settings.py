@@ -8,7 +8,7 @@ import msgspec
 
 from holdfast.kernel.errors import InvalidRequestError
 from holdfast.kernel.secret import Secret
-from holdfast.settings.zone import machine_timezone
+from holdfast.settings.zone import is_zone, machine_timezone
 
 
 def default_data() -> Path:
@@ -97,9 +97,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             executor_slots=int(_number(environ, "EXECUTOR_SLOTS", 2, at_least=1)),
             retry_delays=_delays(environ, "RETRY_DELAYS", (300.0, 1800.0, 7200.0)),
             claim_seconds=_number(environ, "CLAIM_SECONDS", 15.0, at_least=1),
-            timezone=text("TIMEZONE") or machine_timezone(),
+            timezone=_zone(text("TIMEZONE")) or machine_timezone(),
             log_level=text("LOG_LEVEL", "INFO").upper(),
         )
+
+
+def _zone(name: str) -> str:
+    """Raises InvalidRequestError when it is no IANA zone."""
+    if name and not is_zone(name):
+        raise InvalidRequestError(
+            f"HOLDFAST_TIMEZONE is {name!r}; it must be an IANA zone, as in Europe/Berlin."
+        )
+    return name
 
 
 def _number(environ: Mapping[str, str], name: str, default: float, *, at_least: float) -> float:
