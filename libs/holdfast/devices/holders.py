@@ -55,7 +55,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     sees_all: bool
     """No process of this host is hidden from us."""
     restics: Mapping[int, str] = {}
-    """Living restic: process id (in any namespace) to the id of its run, empty for a foreign one."""
+    """Living restic: process id, in any namespace, to its run; empty for a foreign one."""
     gone: tuple[Note, ...] = ()
     """Programs of ours that are proved dead."""
 

@@ -1,6 +1,5 @@
 """Locks that are not ours, planted by real restics: none that lives is ever removed."""
 
-import asyncio
 import os
 import signal
 import subprocess
@@ -8,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import msgspec
@@ -15,8 +15,8 @@ import pytest
 
 from holdfast.bus.testing import RecordedJob
 from holdfast.devices.holders import look
-from holdfast.events.queries import Claim, ClaimRun, Released, ReleaseClaim
-from holdfast.events.run import RunStatus
+from holdfast.events.queries import Claim, ClaimRun, ReleaseClaim, Released
+from holdfast.events.run import Operation, RunStatus
 from holdfast.events.work import ForgetAdmitted
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.hold import Hold
@@ -24,8 +24,8 @@ from holdfast.executor.locks import clear_dead
 from holdfast.executor.progress import Progress
 from holdfast.kernel.clock import utc_now
 from holdfast.kernel.ids import new_id
-from holdfast.restic.commands import locks
-from support.executor import Bench, Place, backup_of, until, work_of
+from support.executor import Bench, Place, backup_of, local_place, until, work_of
+from support.locks import forged_lock
 
 pytestmark = pytest.mark.restic
 
@@ -86,7 +86,7 @@ def attempt_of(bench: Bench, place: Place) -> Attempt:
         claim=Claim(granted=True, claim=1),
         secrets={place.id: place.secrets},
         hold=hold,
-        progress=Progress(bench.bus, bench.deps.now, work.run_id, "forget"),  # type: ignore[arg-type] - not used
+        progress=Progress(bench.bus, bench.deps.now, work.run_id, Operation.FORGET),
         started_at=utc_now(),
     )
 
@@ -182,10 +182,6 @@ async def test_shared_work_goes_on_beside_a_foreign_lock(
 async def test_a_backup_waits_for_one_destination_after_the_others_had_their_turn(
     bench: Bench, nas: Place, data: Path, tmp_path: Path, made_once: Place
 ) -> None:
-    from shutil import copytree
-
-    from support.executor import local_place
-
     other = local_place(tmp_path / "other", password=made_once.secrets.repo_password)
     copytree(made_once.address.local_path, other.address.local_path)
     bench = with_patience(bench).knows(other)
@@ -225,10 +221,14 @@ async def plant(
     age: timedelta = timedelta(),
     exclusive: bool = False,
 ) -> list[Path]:
-    """A lock as restic would have written it, made of one that it did write."""
-    from support.locks import forged_lock
-
-    return [await forged_lock(bench.restic(place), place.address.local_path, host, pid, age, exclusive)]
-
-
-__all__ = ["locks"]
+    """A lock as restic would have written it."""
+    return [
+        await forged_lock(
+            bench.restic(place),
+            place.address.local_path,
+            host=host,
+            pid=pid,
+            time=utc_now() - age,
+            exclusive=exclusive,
+        )
+    ]
