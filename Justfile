@@ -58,6 +58,11 @@ test *arguments: setup-dev
 test-all *arguments: lint types imports
     {{ python }} -m pytest {{ arguments }}
 
+[doc("Kill everything at random while backups run, then see that nothing is lost or doubled")]
+[group("check")]
+chaos *arguments: setup-dev
+    PYTHONPATH=tests {{ python }} tests/chaos/storm.py {{ arguments }}
+
 [doc("Speed and memory beside plain restic")]
 [group("check")]
 bench *arguments: setup-dev

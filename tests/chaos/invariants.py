@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import nats
 
+from chaos.broken import demand
 from chaos.cluster import Cluster
 from chaos.load import PASSWORD, Load
 from holdfast.restic.binary import find_restic
@@ -20,16 +21,6 @@ from support.trees import differences, manifest
 
 SETTLE_SECONDS = 60.0
 MADE = {"success", "partial"}
-
-
-class BrokenError(AssertionError):
-    """An invariant does not hold; the text begins with its name."""
-
-
-def demand(holds: object, invariant: str, detail: object = "") -> None:
-    """Raises BrokenError."""
-    if not holds:
-        raise BrokenError(f"{invariant}: {detail}")
 
 
 def settle(cluster: Cluster, load: Load) -> float:

@@ -5,6 +5,7 @@ FastStream's own defaults lose messages (one exception and it is gone) or hammer
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -22,7 +23,7 @@ from holdfast.bus.errors import RetryLater
 from holdfast.bus.topology import ACK_WAIT_SECONDS, Durable, reconcile_durables
 from holdfast.bus.wire import decode_event
 from holdfast.events.base import Event, Stream
-from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.errors import HoldfastError, UnavailableError
 from holdfast.telemetry.logs import Log, bound
 from holdfast.telemetry.metrics import EVENT_SECONDS, EVENTS_HANDLED
 
@@ -31,7 +32,15 @@ log = Log("bus")
 RETRY_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0, 60.0, 60.0)
 """Before each repeat; after the last one the message is a dead letter."""
 
+AWAY_SECONDS = 15.0
+"""At most, before a repeat while a part of Holdfast is away.  That is no fault of the message,
+so it goes on for as long as it takes; and once the part is back nobody waits long."""
+
 Handle = Callable[[Any], Awaitable[None]]
+
+Faults = Counter[int]
+"""How often handling failed, by a message's place in the stream.  The server counts deliveries,
+and among those are the ones that were only postponed."""
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,11 +86,12 @@ class Subscriber:
 
     def _listen(self, bus: Bus, subscription: Subscription) -> None:
         durable = subscription.durable
+        faults: Faults = Counter()
 
         async def consume(message: NatsMessage) -> None:
             raw = message.raw_message
             if isinstance(raw, Msg):
-                await settle(bus, subscription, raw)
+                await settle(bus, subscription, raw, faults)
 
         self._broker.subscriber(
             durable.subject,
@@ -92,7 +102,7 @@ class Subscriber:
         )(consume)
 
 
-async def settle(bus: Bus, subscription: Subscription, message: Msg) -> None:
+async def settle(bus: Bus, subscription: Subscription, message: Msg, faults: Faults) -> None:
     """Handle one message and say to the stream what became of it."""
     service, event_type = subscription.service, subscription.event_type.TYPE
     try:
@@ -108,13 +118,16 @@ async def settle(bus: Bus, subscription: Subscription, message: Msg) -> None:
             bound(service=service, event_type=event_type, event_id=str(event.event_id)),
             EVENT_SECONDS.labels(service, event_type).time(),
         ):
-            outcome = await _handle(bus, subscription, event, message)
+            outcome = await _handle(bus, subscription, event, message, faults)
     finally:
         keeper.cancel()
         EVENTS_HANDLED.labels(service, event_type, outcome).inc()
 
 
-async def _handle(bus: Bus, subscription: Subscription, event: Event, message: Msg) -> str:
+async def _handle(
+    bus: Bus, subscription: Subscription, event: Event, message: Msg, faults: Faults
+) -> str:
+    place = message.metadata.sequence.stream
     try:
         await subscription.handle(event)
     except asyncio.CancelledError:
@@ -126,19 +139,31 @@ async def _handle(bus: Bus, subscription: Subscription, event: Event, message: M
         await message.nak(delay=wish.delay_seconds)
         return "postponed"
     except Exception as error:
-        attempt = message.metadata.num_delivered
+        said = f"{type(error).__name__}: {error}"
+        if _is_away(error):
+            log.warning("event_waits", error=said)
+            delivered = min(message.metadata.num_delivered, len(RETRY_SECONDS))
+            await message.nak(delay=min(RETRY_SECONDS[delivered - 1], AWAY_SECONDS))
+            return "postponed"
+        faults[place] += 1
+        attempt = faults[place]
         passing = not isinstance(error, HoldfastError) or error.retryable
         if attempt > len(RETRY_SECONDS) or not passing:
             log.exception("event_given_up", attempt=attempt)
-            await dead_letters.set_aside(
-                bus.context, message, subscription.service, f"{type(error).__name__}: {error}"
-            )
+            await dead_letters.set_aside(bus.context, message, subscription.service, said)
+            del faults[place]
             return "dead"
-        log.warning("event_failed", attempt=attempt, error=f"{type(error).__name__}: {error}")
+        log.warning("event_failed", attempt=attempt, error=said)
         await message.nak(delay=RETRY_SECONDS[attempt - 1])
         return "failed"
+    faults.pop(place, None)
     await message.ack()
     return "ok"
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether a part of Holdfast does not answer; as the catalog's answer it has no type."""
+    return isinstance(error, HoldfastError) and error.status == UnavailableError.status
 
 
 async def _keep(message: Msg) -> None:

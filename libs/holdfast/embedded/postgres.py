@@ -71,7 +71,7 @@ class EmbeddedPostgres(Supervised):
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = await self._lock.take()
         try:
-            self._sockets = _socket_directory(self._data)
+            self._sockets = _socket_directory(self._data, self._sockets)
             cluster = self._data / "cluster"
             if not (cluster / "PG_VERSION").exists():
                 await self._make_cluster(cluster, descriptor)
@@ -152,14 +152,19 @@ class EmbeddedPostgres(Supervised):
             await asyncio.sleep(0.02)
 
 
-def _socket_directory(data: Path) -> Path:
+def _socket_directory(data: Path, before: Path) -> Path:
     """A private, empty directory for the socket whose path is short enough for the kernel.
 
     ``run`` in *data*; where that is too long, it is a link to one in the system's
-    temporary directory.  What a killed predecessor left is removed.
+    temporary directory.  What a killed predecessor left is removed.  *before* is where our
+    own last server had it: it stays there, for clients know only that address.
     """
     inside = data / "run"
     if inside.is_symlink():
+        if inside.readlink() == before and before.is_dir():
+            for name in (SOCKET_NAME, f"{SOCKET_NAME}.lock"):
+                (before / name).unlink(missing_ok=True)
+            return before
         shutil.rmtree(inside.readlink(), ignore_errors=True)
         inside.unlink()
     shutil.rmtree(inside, ignore_errors=True)

@@ -8,7 +8,7 @@ import msgspec
 
 from holdfast.kernel.errors import InvalidRequestError
 from holdfast.kernel.secret import Secret
-from holdfast.settings.zone import machine_timezone
+from holdfast.settings.zone import is_zone, machine_timezone
 
 
 def default_data() -> Path:
@@ -101,8 +101,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             claim_seconds=_number(environ, "CLAIM_SECONDS", 15.0, at_least=1),
             lock_wait_seconds=_number(environ, "LOCK_WAIT_SECONDS", 3600.0, at_least=0),
             timezone=text("TIMEZONE") or machine_timezone(),
+            timezone=_zone(text("TIMEZONE")) or machine_timezone(),
             log_level=text("LOG_LEVEL", "INFO").upper(),
         )
+
+
+def _zone(name: str) -> str:
+    """Raises InvalidRequestError when it is no IANA zone."""
+    if name and not is_zone(name):
+        raise InvalidRequestError(
+            f"HOLDFAST_TIMEZONE is {name!r}; it must be an IANA zone, as in Europe/Berlin."
+        )
+    return name
 
 
 def _number(environ: Mapping[str, str], name: str, default: float, *, at_least: float) -> float:

@@ -7,13 +7,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 def machine_timezone() -> str:
     """The machine's IANA zone: TZ, /etc/timezone or the link /etc/localtime; else UTC."""
-    for name in _candidates():
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            continue
-        return name
-    return "UTC"
+    return next(filter(is_zone, _candidates()), "UTC")
+
+
+def is_zone(name: str) -> bool:
+    """Whether *name* is an IANA zone that this machine knows."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def _candidates() -> list[str]:

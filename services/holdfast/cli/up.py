@@ -13,7 +13,7 @@ from holdfast.cli.client import address_file
 from holdfast.cli.services import run_services, stop_on_signals
 from holdfast.embedded.nats import EmbeddedNats
 from holdfast.embedded.postgres import EmbeddedPostgres
-from holdfast.kernel.errors import ConflictError
+from holdfast.kernel.errors import ConflictError, InvalidRequestError
 from holdfast.settings import Settings
 from holdfast.telemetry.logs import set_up_logging
 
@@ -60,19 +60,24 @@ async def data_directory(data: Path) -> AsyncIterator[None]:
 
 
 def _make_private(data: Path) -> None:
-    data.mkdir(parents=True, exist_ok=True)
-    data.chmod(0o700)
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        data.chmod(0o700)
+    except OSError as error:
+        raise InvalidRequestError(
+            f"The data directory {data} cannot be made: {error.strerror}.",
+            guidance="Name another with --data or HOLDFAST_DATA.",
+        ) from error
 
 
 async def _servers(settings: Settings, stack: AsyncExitStack) -> Settings:
     """Start the servers that are not given from outside."""
     nats = None if settings.nats_url else EmbeddedNats(settings.data / "nats")
     postgres = None if settings.postgres_dsn else EmbeddedPostgres(settings.data / "postgres")
-    async with asyncio.TaskGroup() as group:
-        for server in (nats, postgres):
-            if server is not None:
-                stack.push_async_callback(server.stop)
-                group.create_task(server.start())
+    own = [server for server in (nats, postgres) if server is not None]
+    for server in own:
+        stack.push_async_callback(server.stop)
+    await asyncio.gather(*(server.start() for server in own))
     return msgspec.structs.replace(
         settings,
         nats_url=nats.url if nats else settings.nats_url,

@@ -123,6 +123,56 @@ async def test_a_handler_that_fails_gets_the_event_again(bus: Bus, listen) -> No
     assert ear.calls == 3
 
 
+async def test_a_part_that_is_away_never_makes_a_dead_letter(
+    bus: Bus,
+    listen,  # type: ignore[no-untyped-def]  # the fixture's type is private
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("holdfast.bus.subscribe.RETRY_SECONDS", (0.01, 0.01))
+    ear = Ear(*(UnavailableError() for _ in range(6)))
+    await listen(ear)
+
+    await bus.publish(due())
+    await ear.until(1)
+
+    assert ear.calls == 7
+
+
+async def test_being_postponed_does_not_use_up_the_repeats(
+    bus: Bus,
+    listen,  # type: ignore[no-untyped-def]  # the fixture's type is private
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("holdfast.bus.subscribe.RETRY_SECONDS", (0.01, 0.01))
+    ear = Ear(*(RetryLater(0.01) for _ in range(6)), RuntimeError("not now"))
+    await listen(ear)
+
+    await bus.publish(due())
+    await ear.until(1)
+
+    assert ear.calls == 8
+
+
+async def test_what_fails_again_and_again_becomes_a_dead_letter(
+    bus: Bus,
+    listen,  # type: ignore[no-untyped-def]  # the fixture's type is private
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("holdfast.bus.subscribe.RETRY_SECONDS", (0.01, 0.01))
+    ear = Ear(*(RuntimeError("broken") for _ in range(3)))
+    await listen(ear)
+    refused, fine = due(), due()
+
+    await bus.publish(refused)
+    await bus.publish(fine)
+    await ear.until(1)
+    letter = await bus.context.get_msg(DEAD_LETTERS, 1)
+
+    assert ear.heard == [fine]
+    assert letter.headers is not None
+    assert letter.headers["ce-id"] == str(refused.event_id)
+
+
 async def test_what_can_never_succeed_becomes_a_dead_letter_with_its_reason(
     bus: Bus,
     listen,  # type: ignore[no-untyped-def]  # the fixture's type is private

@@ -167,11 +167,6 @@ async def test_the_relay_and_the_ear_survive_the_loss_of_their_connections(
     await asyncio.gather(ear, relay)
 
 
-@pytest.mark.xfail(
-    raises=FileNotFoundError,
-    strict=False,
-    reason="pool.transaction takes a server whose socket is gone for an unexpected error",
-)
 async def test_a_server_that_is_gone_for_a_while_is_only_unavailable(tmp_path: Path) -> None:
     server = PostgresServer(tmp_path / "postgres")
     server.start()

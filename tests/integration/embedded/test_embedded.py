@@ -167,7 +167,15 @@ async def test_postgres_serves_from_a_path_too_long_for_a_socket(tmp_path: Path)
     assert len(str(data / "run" / SOCKET_NAME)) > SOCKET_PATH_LIMIT
 
     async with running(server):
-        assert await execute(server.dsn, "select 1") == 1
+        dsn, pid = server.dsn, server.pid
+        assert await execute(dsn, "select 1") == 1
+
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: server.pid != pid)
+
+        # Who was given the address before finds it again there.
+        assert server.dsn == dsn
+        assert await execute(dsn, "select 1") == 1
 
 
 @pytest.mark.postgres

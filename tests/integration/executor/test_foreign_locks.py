@@ -24,6 +24,7 @@ from holdfast.executor.locks import clear_dead
 from holdfast.executor.progress import Progress
 from holdfast.kernel.clock import utc_now
 from holdfast.kernel.ids import new_id
+from holdfast.storage.base import LOCK_NAME
 from support.executor import Bench, Place, backup_of, local_place, until, work_of
 from support.locks import forged_lock
 
@@ -50,7 +51,7 @@ async def foreign(bench: Bench, place: Place, host: str = "") -> AsyncIterator[i
 
     It reads from a pipe that stays open.  With *host* it believes to be on that one.
     """
-    before = len(place.files("locks"))
+    before = len(lock_files(place))
     script = f'hostname "{host}" && exec "$@"' if host else 'exec "$@"'
     argv = ["unshare", "--uts", "--"] if host else []
     restic = [str(bench.deps.restic), "-r", place.address.local_path, "--no-cache", "backup"]
@@ -62,11 +63,16 @@ async def foreign(bench: Bench, place: Place, host: str = "") -> AsyncIterator[i
         env={"PATH": os.environ["PATH"], "RESTIC_PASSWORD": place.secrets.repo_password},
     )
     try:
-        await until(lambda: len(place.files("locks")) > before, what="the foreign lock is there")
+        await until(lambda: len(lock_files(place)) > before, what="the foreign lock is there")
         yield process.pid
     finally:
         process.kill()
         process.communicate()
+
+
+def lock_files(place: Place) -> list[Path]:
+    """Without the one that restic is still writing."""
+    return [each for each in place.files("locks") if LOCK_NAME.fullmatch(each.name)]
 
 
 def attempt_of(bench: Bench, place: Place) -> Attempt:
@@ -94,7 +100,7 @@ def attempt_of(bench: Bench, place: Place) -> Attempt:
 @pytest.mark.skipif(not can_rename_host(), reason="needs the right to set a host name")
 async def test_a_living_lock_of_another_host_is_never_removed(bench: Bench, nas: Place) -> None:
     async with foreign(bench, nas, host="laptop"):
-        (planted,) = nas.files("locks")
+        (planted,) = lock_files(nas)
         for _ in range(TRIALS):
             left = await clear_dead(attempt_of(bench, nas), nas.address)
             assert [each.lock.hostname for each in left] == ["laptop"]
@@ -201,7 +207,7 @@ async def test_a_living_run_of_ours_is_named(bench: Bench, nas: Place, tmp_path:
         file.truncate(400 * 1024**3)
     work = backup_of([endless], nas)
     async with bench.doing(work):
-        await until(lambda: nas.files("locks"), what="the run is at work")
+        await until(lambda: lock_files(nas), what="the run is at work")
         (held,) = await clear_dead(attempt_of(bench, nas), nas.address)
 
     assert held.run_id == str(work.run_id)

@@ -39,7 +39,12 @@ def endless(tmp_path: Path) -> Path:
 
 
 async def restic_at_work(place: Place) -> None:
-    await until(lambda: place.files("locks"), what="restic has its lock")
+    # Before its lock is one, restic writes it under a name with "-tmp-"; killed then, that
+    # file stays, and is a lock to nobody.
+    await until(
+        lambda: any(len(lock.name) == 64 for lock in place.files("locks")),
+        what="restic has its lock",
+    )
 
 
 def nothing_left(place: Place) -> bool:

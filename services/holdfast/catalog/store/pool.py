@@ -63,11 +63,8 @@ def _to_json(value: Any) -> str:
 @asynccontextmanager
 async def transaction(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
     """One connection in one transaction; a database that is away is DatabaseUnavailableError."""
-    try:
-        async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction():
-            yield connection
-    except _AWAY as error:
-        raise DatabaseUnavailableError(detail=str(error)) from error
+    async with reading(pool) as connection, connection.transaction():
+        yield connection
 
 
 @asynccontextmanager
@@ -75,20 +72,35 @@ async def reading(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
     """One connection without a transaction, for a single statement or reads that may differ."""
     try:
         async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-            yield connection
+            try:
+                yield connection
+            except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+                # Which of them comes of a connection that breaks is a matter of the moment;
+                # both also tell of mistakes in our own code.
+                if _is_broken(connection):
+                    raise DatabaseUnavailableError(detail=str(error)) from error
+                raise
     except _AWAY as error:
         raise DatabaseUnavailableError(detail=str(error)) from error
+
+
+def _is_broken(connection: Connection) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True  # the pool has taken it back already, which it does when it is lost
 
 
 _AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
     asyncpg.DeadlockDetectedError,
-    ConnectionError,
-    TimeoutError,
+    # Not only ConnectionError: the socket of a server that starts is a file that is not there.
+    OSError,
 )
 """What asyncpg raises when the server is gone, going, starting, full, deaf or too busy."""

@@ -1,0 +1,45 @@
+"""The settings of a process, and what is said of those that will not do."""
+
+from pathlib import Path
+
+import pytest
+
+from holdfast.kernel.errors import InvalidRequestError
+from holdfast.settings import Settings
+
+
+def test_nothing_needs_to_be_set() -> None:
+    settings = Settings.from_environment({})
+
+    assert settings.listen == "127.0.0.1:8700"
+    assert settings.retry_delays == (300.0, 1800.0, 7200.0)
+    assert settings.master_passphrase is None
+    assert settings.timezone
+
+
+def test_a_passphrase_does_not_show_itself() -> None:
+    settings = Settings.from_environment({"HOLDFAST_MASTER_PASSPHRASE": "open sesame"})
+
+    assert "open sesame" not in repr(settings)
+
+
+def test_files_are_in_the_data_directory_unless_named() -> None:
+    settings = Settings.from_environment({"HOLDFAST_DATA": "/srv/holdfast"})
+
+    assert settings.master_key_file == Path("/srv/holdfast/master-key")
+    assert settings.admin_token_file == Path("/srv/holdfast/admin-token")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HOLDFAST_CLAIM_SECONDS", "soon"),
+        ("HOLDFAST_CLAIM_SECONDS", "0"),
+        ("HOLDFAST_EXECUTOR_SLOTS", "-1"),
+        ("HOLDFAST_RETRY_DELAYS", "1,two"),
+        ("HOLDFAST_TIMEZONE", "Mars/Base"),
+    ],
+)
+def test_what_will_not_do_is_named(name: str, value: str) -> None:
+    with pytest.raises(InvalidRequestError, match=name):
+        Settings.from_environment({name: value})
