@@ -100,7 +100,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             retry_delays=_delays(environ, "RETRY_DELAYS", (300.0, 1800.0, 7200.0)),
             claim_seconds=_number(environ, "CLAIM_SECONDS", 15.0, at_least=1),
             lock_wait_seconds=_number(environ, "LOCK_WAIT_SECONDS", 3600.0, at_least=0),
-            timezone=text("TIMEZONE") or machine_timezone(),
             timezone=_zone(text("TIMEZONE")) or machine_timezone(),
             log_level=text("LOG_LEVEL", "INFO").upper(),
         )
