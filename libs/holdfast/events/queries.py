@@ -405,6 +405,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     0 with no grant: the run has ended, drop the message."""
     expires_in_seconds: float = 0
     """The claim runs out unless a heartbeat comes before."""
+    waiting_since: AwareTime | None = None
+    """Since when the run waits for somebody else's lock, if it does."""
     done_snapshot_ids: tuple[UUID, ...] = ()
     """Snapshot rows that an earlier claim finished."""
     sealed_secrets: bytes = b""
@@ -444,6 +446,28 @@ class Heartbeat(Query[HeartbeatReply], frozen=True, kw_only=True):
 
     run_id: UUID
     claim: int
+
+
+class Released(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the claim was the executor's to give back."""
+
+    held: bool
+
+
+class ReleaseClaim(Query[Released], frozen=True, kw_only=True):
+    """The executor gives a run back that it has not ended, and nothing of it is left running.
+
+    Without a reason to wait, whoever asks next gets it at once; with one it is queued again.
+    """
+
+    SUBJECT = "catalog.run.release"
+    REPLY = Released
+
+    run_id: UUID
+    claim: int
+    waiting_for: str = ""
+    """What it waits for, for a person; empty: nothing."""
+    wait_seconds: float = 0
 
 
 # ---- what the scheduler and retention need to know

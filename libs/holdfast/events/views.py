@@ -167,8 +167,13 @@ class RunView(View, frozen=True, kw_only=True):
     retry_of: UUID | None
     not_before: AwareTime | None
     """A retry waits until then."""
+    admitted_at: AwareTime | None = None
+    """When it was let in; ``queued`` before, and claimed once ``claim`` is above 0."""
     claim: int
     """How often an executor has taken it up."""
+    waiting_for: str = ""
+    """What keeps it from going on, if anything: who holds the repository's lock."""
+    waiting_since: AwareTime | None = None
     queued_at: AwareTime
     started_at: AwareTime | None
     completed_at: AwareTime | None

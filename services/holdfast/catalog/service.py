@@ -108,6 +108,7 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.CancelRun, runs.answer_cancel_run, deps),
         answer(queries.ClaimRun, executors.answer_claim_run, deps),
         answer(queries.Heartbeat, executors.answer_heartbeat, deps),
+        answer(queries.ReleaseClaim, executors.answer_release_claim, deps),
         answer(queries.ListSchedules, schedules.answer_list_schedules, deps),
         answer(queries.GetRetentionView, schedules.answer_get_retention_view, deps),
         answer(queries.GetPruneView, schedules.answer_get_prune_view, deps),

@@ -76,6 +76,21 @@ def backup_tags(
     )
 
 
+MOST_DEATHS = 5
+"""A run that so many executors died of ends: it would take the next one with it too."""
+
+
+def dies_again(deaths: int, claim_expired_at: datetime | None) -> bool:
+    """Whether a run is given to nobody any more.  An expiry means one death more than counted."""
+    return deaths + (claim_expired_at is not None) >= MOST_DEATHS
+
+
+EXECUTORS_DIED = Failure(
+    code="executors_died",
+    message=f"The run was taken up {MOST_DEATHS} times, and each time its executor died.",
+    guidance="See whether the executor's machine runs out of memory or disk; then start it again.",
+)
+
 LOST = Failure(
     code="outcome_lost",
     message="The run ended without a word on this destination.",

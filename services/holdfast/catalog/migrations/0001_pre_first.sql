@@ -75,6 +75,7 @@ create table destination (
     last_prune_due_at  timestamptz,
     last_pruned_at     timestamptz,
     prune_needed       boolean not null default false,
+    max_runs           integer not null default 4 check (max_runs > 0),
     repository_size    bigint not null default 0,
     created_at         timestamptz not null,
     updated_at         timestamptz not null
@@ -154,7 +155,12 @@ create table run (
     not_before          timestamptz,
     claim               integer not null default 0,
     executor_id         text,
+    -- null: nobody holds it, and whoever did gave it back in order.
     claim_expires_at    timestamptz,
+    -- How many of its claims ran out: each time its executor died, or was cut off.
+    deaths              integer not null default 0,
+    waiting_for         text not null default '',
+    waiting_since       timestamptz,
     cancel_requested_at timestamptz,
     failure             jsonb,
     result              jsonb,

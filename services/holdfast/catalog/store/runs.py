@@ -18,6 +18,7 @@ from holdfast.events.registry import EVENTS
 from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
 from holdfast.events.views import RunView
 from holdfast.events.work import BackupRequested
+from holdfast.kernel.ids import new_id
 
 SQL = load("runs")
 
@@ -62,6 +63,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     claim: int
     claim_expires_at: datetime | None
+    deaths: int
+    waiting_since: datetime | None
     work_type: str
     work: Any
 
@@ -121,7 +124,9 @@ async def admit_queued(connection: Connection, now: datetime) -> tuple[UUID, ...
     for run_id in admitted:
         row = to_struct(the_row(await connection.fetchrow(SQL["admit_run"], run_id, now)), RunRow)
         await connection.execute(SQL["start_snapshots"], run_id)
-        await outbox.add(connection, row.event)
+        # Admitted again after a wait: its old id would be dropped as a repeat.
+        event = msgspec.structs.replace(row.event, event_id=new_id()) if row.claim else row.event
+        await outbox.add(connection, event)
     return admitted
 
 
@@ -158,6 +163,40 @@ async def heartbeat(
         SQL["heartbeat"], run_id, number, now + timedelta(seconds=seconds)
     )
     return wanted
+
+
+async def release(connection: Connection, run_id: UUID, number: int) -> bool:
+    """Whoever asks next may have it.  False: the claim is not held any more."""
+    return await connection.fetchval(SQL["release_run"], run_id, number) is not None
+
+
+async def requeue(
+    connection: Connection,
+    run_id: UUID,
+    number: int,
+    waiting_for: str,
+    not_before: datetime,
+    now: datetime,
+) -> bool | None:
+    """Queue it again until what it waits for is gone; whether it is to be cancelled.
+
+    None: the claim is not held any more.
+    """
+    cancel: bool | None = await connection.fetchval(
+        SQL["requeue_run"], run_id, number, not_before, waiting_for, now
+    )
+    return cancel
+
+
+async def dead_too_often(connection: Connection, now: datetime, most: int) -> tuple[UUID, ...]:
+    """Runs that *most* executors in all have died of."""
+    rows = await connection.fetch(SQL["dead_too_often"], now, most)
+    return tuple(row["id"] for row in rows)
+
+
+async def tell_waiting(connection: Connection, run_id: UUID, waiting_for: str) -> None:
+    """Say what an admitted run waits for."""
+    await connection.execute(SQL["tell_waiting"], run_id, waiting_for)
 
 
 async def ask_to_cancel(connection: Connection, run_id: UUID, now: datetime) -> None:
