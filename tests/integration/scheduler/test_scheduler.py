@@ -12,7 +12,7 @@ from holdfast.bus import Bus
 from holdfast.bus.answers import Answerer, AnswerTo
 from holdfast.events.changes import Change, ConfigurationChanged
 from holdfast.events.due import BackupDue
-from holdfast.events.queries import ListSchedules, ScheduleEntry
+from holdfast.events.queries import ListSchedules, ScheduleEntries, ScheduleEntry
 from holdfast.kernel.ids import derived_id, new_id
 from holdfast.runtime import Runtime
 from holdfast.scheduler.service import build
@@ -33,9 +33,9 @@ class Catalog:
         self.entries: tuple[ScheduleEntry, ...] = ()
         self.asked = 0
 
-    async def schedules(self, _: ListSchedules) -> tuple[ScheduleEntry, ...]:
+    async def schedules(self, _: ListSchedules) -> ScheduleEntries:
         self.asked += 1
-        return self.entries
+        return ScheduleEntries(entries=self.entries)
 
 
 def entry(configuration_id: UUID) -> ScheduleEntry:
