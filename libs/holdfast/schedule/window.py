@@ -47,10 +47,10 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         reading = datetime.combine(day, self.end, tzinfo=zone)
         ends = (
             (reading + days * DAY).replace(fold=fold).astimezone(UTC)
-            for days in (0, 1)
+            for days in (0, 1, 2)
             for fold in (0, 1)
         )
-        end = min(each for each in ends if each > at)
+        end = min(each for each in ends if each > at and not self.holds(each))
         while end - MINUTE > at and not self.holds(end - MINUTE):
             end -= MINUTE  # a gap, or clocks that went back before the window began
         return end
