@@ -73,9 +73,7 @@ async def until_queued(count: int, scratch: Path) -> None:
     await asyncio.to_thread(postgres.start)
     try:
         dsn = await asyncio.to_thread(postgres.new_database)
-        settings = Settings(
-            data=scratch / "data", nats_url=url, postgres_dsn=dsn, timezone="UTC"
-        )
+        settings = Settings(data=scratch / "data", nats_url=url, postgres_dsn=dsn, timezone="UTC")
         waits = await _measure(settings, count)
     finally:
         await asyncio.to_thread(nats.stop)
@@ -105,8 +103,9 @@ async def _measure(settings: Settings, count: int) -> list[float]:
         await asyncio.sleep((due - utc_now()).total_seconds())
         while await deps.pool.fetchval("select count(*) from expected_run") < count:
             await asyncio.sleep(0.5)
-        rows = await deps.pool.fetch("select queued_at - scheduled_for as wait from run"
-                                     " where scheduled_for is not null")
+        rows = await deps.pool.fetch(
+            "select queued_at - scheduled_for as wait from run where scheduled_for is not null"
+        )
         await host.stop()
         await bus.close()
     return [row["wait"].total_seconds() for row in rows]

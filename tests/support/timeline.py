@@ -137,9 +137,13 @@ class Timeline:
         assert table is not None
         while dues := table.due(now, 8):
             for due in dues:
-                fate = "well" if well else self.dice.choices(
-                    ("well", "lost", "no answer", "dead", "dead after"), (90, 3, 3, 2, 2)
-                )[0]
+                fate = (
+                    "well"
+                    if well
+                    else self.dice.choices(
+                        ("well", "lost", "no answer", "dead", "dead after"), (90, 3, 3, 2, 2)
+                    )[0]
+                )
                 if fate == "dead":
                     self.schedulers[number] = None
                     return
@@ -197,7 +201,9 @@ def oracle(plan: Plan, said: list[Said], horizon: datetime) -> dict[datetime, st
         inside = [time for time in told if _inside(plan, time)]
         more = end < len(due) and rules.starts_at(due[end]) <= each.at
         for time in told:
-            rows[time] = "skipped" if time not in inside else _fate(plan, time, inside, more, each.at)
+            rows[time] = (
+                "skipped" if time not in inside else _fate(plan, time, inside, more, each.at)
+            )
     return rows
 
 

@@ -29,7 +29,11 @@ def due(*times: datetime, said: datetime | None = None, more: bool = False) -> B
 
 
 def told(
-    event: BackupDue, *, catch_up: CatchUp = CatchUp.RUN_ONCE, now: datetime | None = None, **of: Any
+    event: BackupDue,
+    *,
+    catch_up: CatchUp = CatchUp.RUN_ONCE,
+    now: datetime | None = None,
+    **of: Any,
 ) -> tuple[str, datetime | None]:
     """The outcomes by their first letters, s for the one that starts, and when it was due."""
     settled = settle(
@@ -77,7 +81,9 @@ def test_when_the_window_is_over_nothing_starts_and_nothing_is_coalesced_into_it
     assert told(due(TWO), now=TWO + 3 * HOUR, **NIGHT) == ("m", None)
     settled = settle(late, rules_of(PHOTOS, "@hourly", "UTC", **NIGHT), CatchUp.RUN_ONCE, TWO + DAY)
     assert settled.start == TWO  # the next night has begun
-    over = settle(late, rules_of(PHOTOS, "@hourly", "UTC", **NIGHT), CatchUp.RUN_ONCE, TWO + 8 * HOUR)
+    over = settle(
+        late, rules_of(PHOTOS, "@hourly", "UTC", **NIGHT), CatchUp.RUN_ONCE, TWO + 8 * HOUR
+    )
     assert {each.reason for each in over.verdicts} == {OVER}
 
 

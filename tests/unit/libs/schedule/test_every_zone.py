@@ -88,9 +88,7 @@ def fixed_times(reading: time, zone: ZoneInfo, after: datetime, end: datetime) -
     return sorted(each for each in found if after < each <= end)
 
 
-def real_times(
-    minutes: set[int], zone: ZoneInfo, after: datetime, end: datetime
-) -> list[datetime]:
+def real_times(minutes: set[int], zone: ZoneInfo, after: datetime, end: datetime) -> list[datetime]:
     """The other rule: every minute of real time whose reading matches."""
     at, found = after.replace(second=0) + MINUTE, []
     while at <= end:

@@ -86,9 +86,7 @@ def test_the_end_of_a_window(start: str, end: str, zone: str, at: str, expected:
         ("01:00", "01:00", "window_end"),
     ],
 )
-def test_a_window_that_will_not_do_is_named(
-    start: str | None, end: str | None, field: str
-) -> None:
+def test_a_window_that_will_not_do_is_named(start: str | None, end: str | None, field: str) -> None:
     with pytest.raises(InvalidWindowError, match=f"^{field}: "):
         window_of(start, end, BERLIN)
 
