@@ -29,7 +29,11 @@ class BackupDue(Event, frozen=True, kw_only=True):
     configuration_id: UUID
     scheduled_for: AwareTime
     coalesced: tuple[AwareTime, ...] = ()
-    """Earlier times that passed while nobody was there; this one run stands for them."""
+    """Earlier times that passed while nobody was there, oldest first.  At most one run
+    starts for all of them; the catalog's ledger says what became of each."""
+    more: bool = False
+    """Later times have passed as well, and the next event tells of them: none starts for this
+    one."""
 
 
 class PruneDue(Event, frozen=True, kw_only=True):

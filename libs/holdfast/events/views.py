@@ -9,6 +9,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime
 from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
+from holdfast.events.schedule import CatchUp, DueOutcome
 from holdfast.events.work import DestinationType
 
 
@@ -90,6 +91,13 @@ class PolicyView(View, frozen=True, kw_only=True):
     schedule: str
     timezone: str
     enabled: bool
+    jitter_seconds: int
+    """Each configuration starts later than due by a time of its own, shorter than this."""
+    window_start: str | None
+    """HH:MM in the policy's zone: scheduled runs start only from then …"""
+    window_end: str | None
+    """… until then; an end before the start is on the next day."""
+    catch_up: CatchUp
     keep_last: int
     keep_hourly: int
     keep_daily: int
@@ -199,6 +207,45 @@ class RunPage(Page, frozen=True, kw_only=True):
     """Runs, newest first."""
 
     runs: tuple[RunView, ...]
+
+
+class DueTime(View, frozen=True, kw_only=True):
+    """A time that is still to come."""
+
+    scheduled_for: AwareTime
+    starts_at: AwareTime | None
+    """With jitter; null outside the window, where nothing starts."""
+
+
+class LedgerRow(View, frozen=True, kw_only=True):
+    """A due time that has passed, and what became of it."""
+
+    scheduled_for: AwareTime
+    outcome: DueOutcome
+    reason: str
+    run_id: UUID | None
+    recorded_at: AwareTime
+
+
+class ScheduleView(Page, frozen=True, kw_only=True):
+    """One configuration's due times."""
+
+    configuration_id: UUID
+    enabled: bool
+    """Both the configuration and its policy; otherwise nothing is to come."""
+    schedule: str
+    timezone: str
+    upcoming: tuple[DueTime, ...]
+    past: tuple[LedgerRow, ...]
+    """Newest first."""
+
+
+class SchedulePreview(View, frozen=True, kw_only=True):
+    """When a schedule comes due next."""
+
+    schedule: str
+    timezone: str
+    times: tuple[AwareTime, ...]
 
 
 class BackupStarted(View, frozen=True, kw_only=True):

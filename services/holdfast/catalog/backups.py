@@ -69,8 +69,11 @@ async def start_backup(
     *,
     trigger: Trigger,
     scheduled_for: datetime | None = None,
+    not_after: datetime | None = None,
 ) -> None:
     """Queue it: the rows of its snapshots, then the run, then whatever may start.
+
+    After *not_after* it is not started any more.
 
     Retries that wait are superseded.  Raises NoDestinationError.
     """
@@ -99,6 +102,7 @@ async def start_backup(
             app_id=app.id,
             device_id=resolved.device.id,
             scheduled_for=scheduled_for,
+            not_after=not_after,
         ),
         work,
         now,

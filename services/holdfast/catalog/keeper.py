@@ -7,10 +7,10 @@ from datetime import timedelta
 import msgspec
 
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.domain.run import EXECUTORS_DIED, MOST_DEATHS
+from holdfast.catalog.domain.run import EXECUTORS_DIED, MOST_DEATHS, WINDOW_OVER
 from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import outbox, runs
-from holdfast.catalog.store.pool import transaction
+from holdfast.catalog.store.pool import reading, transaction
 from holdfast.events.run import RunStatus
 from holdfast.kernel.errors import UnavailableError
 from holdfast.kernel.ids import new_id
@@ -57,9 +57,22 @@ class Keeper:
             due = await runs.next_not_before(connection)
             if due is not None and due <= now and await runs.admit_queued(connection, now):
                 self._deps.wake.set()
+        await self._end_expired()
         if (now - self._swept_at).total_seconds() >= SWEEP_SECONDS:
             self._swept_at = now
             await self.sweep()
+
+    async def _end_expired(self) -> None:
+        """A run that waited past the end of its window has failed: it is not started."""
+        now = self._deps.now()
+        async with reading(self._deps.pool) as connection:
+            if not await runs.expired(connection, now):
+                return
+        async with transaction(self._deps.pool) as connection:
+            await runs.lock_admission(connection)
+            for run_id in await runs.expired(connection, now):
+                await end_here(connection, run_id, RunStatus.FAILED, WINDOW_OVER, now)
+        self._deps.wake.set()
 
     async def sweep(self) -> None:
         """End what no executor survives, and queue the work of other silent runs again."""

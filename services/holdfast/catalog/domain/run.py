@@ -98,6 +98,12 @@ LOST = Failure(
     retryable=True,
 )
 
+WINDOW_OVER = Failure(
+    code="window_over",
+    message="The window in which this backup may start was over before its turn came.",
+    guidance="Make the policy's window longer, or spread its starts with jitter.",
+)
+
 SUPERSEDED = Failure(
     code="superseded",
     message="A newer backup of the same app was started, so this retry is not needed.",

@@ -39,6 +39,8 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     retry_of: UUID | None = None
     not_before: datetime | None = None
+    not_after: datetime | None = None
+    """The end of the window in which it may start."""
 
     @property
     def destination_ids(self) -> tuple[UUID, ...]:
@@ -110,6 +112,7 @@ async def add(connection: Connection, new: NewRun) -> bool:
         new.retry_of,
         new.not_before,
         work.occurred_at,
+        new.not_after,
     )
     return added is not None
 
@@ -117,7 +120,7 @@ async def add(connection: Connection, new: NewRun) -> bool:
 async def admit_queued(connection: Connection, now: datetime) -> tuple[UUID, ...]:
     """Let start what may: in this transaction, one transaction at a time."""
     await lock_admission(connection)
-    rows = await connection.fetch(SQL["unfinished"])
+    rows = await connection.fetch(SQL["unfinished"], now)
     queued = [to_struct(row, Candidate) for row in rows if row["status"] == RunStatus.QUEUED]
     active = [to_struct(row, Candidate) for row in rows if row["status"] != RunStatus.QUEUED]
     admitted = admit(queued, active, now)
@@ -233,6 +236,17 @@ async def unfinished_backup(connection: Connection, configuration_id: UUID) -> U
 async def silent(connection: Connection, before: datetime) -> tuple[RunRow, ...]:
     """Admitted runs of which nothing was heard since *before*."""
     return to_structs(await connection.fetch(SQL["silent_runs"], before), RunRow)
+
+
+async def window_end(connection: Connection, run_id: UUID) -> datetime | None:
+    """When the window ends in which it may start; None when there is none."""
+    found: datetime | None = await connection.fetchval(SQL["window_end"], run_id)
+    return found
+
+
+async def expired(connection: Connection, now: datetime) -> tuple[UUID, ...]:
+    """Queued runs whose window has ended."""
+    return tuple(row["id"] for row in await connection.fetch(SQL["expired"], now))
 
 
 async def next_not_before(connection: Connection) -> datetime | None:

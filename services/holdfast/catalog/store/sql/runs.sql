@@ -2,8 +2,8 @@
 -- No row: it was queued before.
 insert into run (id, operation, trigger, status, configuration_id, app_id, device_id,
                  destination_ids, exclusive, work_type, work, scheduled_for, attempt,
-                 retry_of, not_before, queued_at)
-values ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                 retry_of, not_before, queued_at, not_after)
+values ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 on conflict (id) do nothing
 returning id;
 
@@ -12,10 +12,12 @@ returning id;
 select pg_advisory_xact_lock(hashtext('holdfast admission'));
 
 -- name: unfinished
+-- One whose window has ended is not started any more; the keeper ends it.
 select id, status, operation, trigger, destination_ids, device_id, configuration_id,
        queued_at, not_before
   from run
- where status in ('queued', 'in_progress');
+ where status = 'in_progress'
+    or (status = 'queued' and (not_after is null or not_after > $1));
 
 -- name: admit_run
 update run
@@ -115,6 +117,12 @@ select id, operation, trigger, status, configuration_id, app_id, device_id, dest
  where status = 'in_progress'
    and coalesce(claim_expires_at, admitted_at) < $1
    for update skip locked;
+
+-- name: window_end
+select not_after from run where id = $1;
+
+-- name: expired
+select id from run where status = 'queued' and not_after is not null and not_after <= $1;
 
 -- name: next_not_before
 select min(not_before) from run where status = 'queued' and not_before is not null;
