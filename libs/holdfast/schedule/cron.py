@@ -14,8 +14,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from cronsim import CronSim, CronSimError
 
-from holdfast.events.due import CRON_NICKNAMES
 from holdfast.kernel.errors import InvalidRequestError
+
+CRON_NICKNAMES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+"""As in crontab(5): what a schedule may say instead of five fields, and what it means."""
 
 FIELDS = 5
 

@@ -5,12 +5,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from msgspec import UNSET
 
-from holdfast.events.due import CRON_NICKNAMES
 from holdfast.events.queries import UpdatePolicy
 from holdfast.events.schedule import CatchUp
 from holdfast.events.views import KeepRules
 from holdfast.kernel.errors import InvalidRequestError
 from holdfast.schedule import InvalidScheduleError, parse, window_of
+from holdfast.schedule.cron import CRON_NICKNAMES
 
 MOST_KEPT = 100_000
 MOST_JITTER_SECONDS = 86_400
