@@ -17,6 +17,10 @@ select id, status, operation, trigger, destination_ids, device_id, configuration
   from run
  where status in ('queued', 'in_progress');
 
+-- name: limits
+-- Of the destinations that differ from the usual.
+select id, max_runs from destination where max_runs <> $1;
+
 -- name: admit_run
 update run
    set status = 'in_progress', admitted_at = $2, started_at = coalesce(started_at, $2),
