@@ -10,7 +10,7 @@ from threading import Event, Lock, Thread
 from holdfast.embedded.nats import EmbeddedNats
 from holdfast.embedded.postgres import EmbeddedPostgres
 from holdfast.embedded.process import Supervised
-from support.house import Process
+from support.house import Process, restic_processes
 from support.servers import Background
 
 SERVICES = {
@@ -24,6 +24,14 @@ VICTIMS = ("scheduler", "catalog", "executor-1", "executor-2", "nats", "postgres
 START_SECONDS = 60.0
 PAUSE_SECONDS = 0.2
 """Before a service that ended by itself is started again, as systemd or Docker would."""
+
+
+def parent_of(pid: int) -> int:
+    """0 when it has ended."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 class Keeper:
@@ -72,6 +80,10 @@ class Keeper:
                 if self._stopping:
                     return
                 self._process = self._new()
+
+    @property
+    def pid(self) -> int:
+        return self._process.popen.pid
 
     def wait_until_ready(self) -> None:
         """Raises AssertionError when it does not come up."""
@@ -151,6 +163,12 @@ class Cluster:
         server: Supervised = self._nats if victim == "nats" else self._postgres
         with suppress(ProcessLookupError):
             os.kill(self._serving(server), signal.SIGKILL)
+
+    def busy_executor(self) -> str | None:
+        """One that has a restic at work right now, for that is when its end does most harm."""
+        parents = {parent_of(pid) for pid in restic_processes(str(self.folder))}
+        busy = [name for name, each in self.services.items() if each.pid in parents]
+        return busy[0] if busy else None
 
     @staticmethod
     def _serving(server: Supervised) -> int:

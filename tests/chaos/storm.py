@@ -1,7 +1,8 @@
 """``just chaos``: backups while everything is killed at random, then what must be true.
 
 Services are processes of their own, as they would be on several machines.  The same seed
-gives the same backups and the same order of kills; their moments depend on the machine.
+gives the same backups and the same order of kills; their moments, and which of the executors
+is hit, depend on the machine.
 """
 
 import argparse
@@ -78,6 +79,8 @@ class Faults:
         if self.over or not is_turn or now < self._next:
             return
         victim = self._dice.choice(VICTIMS)
+        if victim.startswith("executor"):
+            victim = self._cluster.busy_executor() or victim
         print(f"{time.strftime('%H:%M:%S')} kill {victim}", file=sys.stderr, flush=True)
         self._cluster.kill(victim)
         self.killed.append(victim)
@@ -114,13 +117,12 @@ def storm(
 def _blow(cluster: Cluster, load: Load, faults: Faults, runs: int, report: Report) -> None:
     """Backups and kills, until there were enough of both."""
     start = time.monotonic()
+    report.kills, report.refusals = faults.killed, load.refusals
     while len(load.contents) < runs or not faults.over:
         faults.step(len(load.contents))
         if len(load.contents) >= runs or not load.start_one():
             time.sleep(0.05)
     report.runs = len(load.contents)
-    report.kills = faults.killed
-    report.refusals = load.refusals
     report.storm_seconds = time.monotonic() - start
 
 

@@ -5,6 +5,17 @@ from uuid import UUID
 
 from holdfast.events.base import AwareTime, Event
 
+CRON_NICKNAMES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+"""As in crontab(5): what a schedule may say instead of five fields, and what it means."""
+
 
 class BackupDue(Event, frozen=True, kw_only=True):
     """A configuration's scheduled time has come.

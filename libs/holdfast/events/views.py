@@ -3,7 +3,6 @@
 Field names are the spec's where it names them.  Secrets are in none of them.
 """
 
-from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -230,7 +229,6 @@ class AppStatus(View, frozen=True, kw_only=True):
     configuration_id: UUID | None
     last_success_at: AwareTime | None
     last_status: RunStatus | None
-    next_due_at: AwareTime | None = None
 
 
 class StatusView(View, frozen=True, kw_only=True):
@@ -240,6 +238,3 @@ class StatusView(View, frozen=True, kw_only=True):
     destinations: tuple[DestinationView, ...]
     runs_active: int
     runs_queued: int
-
-
-Cursor = Annotated[str, msgspec.Meta(max_length=200)]

@@ -64,7 +64,7 @@ class WrongPasswordError(ResticError):
     """The password does not open the repository."""
 
     code = "wrong_password"
-    guidance = "Enter the password the repository was made with; the recovery kit has it."
+    guidance = "Enter the password the repository was made with."
 
 
 class ResticInterruptedError(ResticError):

@@ -25,7 +25,7 @@ def token_hash(token: str) -> bytes:
 def new_repository_password() -> Secret:
     """A restic password of 32 random bytes, in 52 characters from a-z and 2-7.
 
-    It is printed in the recovery kit: no two of its characters look alike, and none means
-    anything to a shell.
+    It can be typed from paper: no two of its characters look alike, and none means anything
+    to a shell.
     """
     return Secret(base64.b32encode(secrets.token_bytes(32)).decode().rstrip("=").lower())

@@ -8,7 +8,10 @@ import msgspec
 
 from holdfast.kernel.errors import InvalidRequestError
 from holdfast.kernel.secret import Secret
+from holdfast.settings.address import host_and_port
 from holdfast.settings.zone import is_zone, machine_timezone
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def default_data() -> Path:
@@ -88,7 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return Settings(
             data=path("DATA") or default_data(),
             listen=text("LISTEN", "127.0.0.1:8700"),
-            health_listen=text("HEALTH_LISTEN"),
+            health_listen=_address("HEALTH_LISTEN", text("HEALTH_LISTEN")),
             nats_url=text("NATS_URL"),
             postgres_dsn=text("POSTGRES_DSN"),
             restic=path("RESTIC"),
@@ -101,8 +104,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             claim_seconds=_number(environ, "CLAIM_SECONDS", 15.0, at_least=1),
             lock_wait_seconds=_number(environ, "LOCK_WAIT_SECONDS", 3600.0, at_least=0),
             timezone=_zone(text("TIMEZONE")) or machine_timezone(),
-            log_level=text("LOG_LEVEL", "INFO").upper(),
+            log_level=_log_level(text("LOG_LEVEL") or "INFO"),
         )
+
+
+def _address(name: str, listen: str) -> str:
+    """Raises InvalidRequestError when it is set and no HOST:PORT."""
+    if listen:
+        try:
+            host_and_port(listen)
+        except InvalidRequestError as error:
+            raise InvalidRequestError(
+                f"HOLDFAST_{name}: {error.message}", guidance=error.hint
+            ) from error
+    return listen
 
 
 def _zone(name: str) -> str:
@@ -112,6 +127,15 @@ def _zone(name: str) -> str:
             f"HOLDFAST_TIMEZONE is {name!r}; it must be an IANA zone, as in Europe/Berlin."
         )
     return name
+
+
+def _log_level(name: str) -> str:
+    """Raises InvalidRequestError when it is none."""
+    if name.upper() not in LOG_LEVELS:
+        raise InvalidRequestError(
+            f"HOLDFAST_LOG_LEVEL is {name!r}; it must be one of {', '.join(LOG_LEVELS)}."
+        )
+    return name.upper()
 
 
 def _number(environ: Mapping[str, str], name: str, default: float, *, at_least: float) -> float:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from holdfast.settings.address import host_and_port
 from holdfast.telemetry.metrics import metrics_text
 
 Ready = Callable[[], bool]
@@ -31,15 +32,15 @@ def health_site(is_ready: Ready) -> Callable[[Any, Any, Any], Awaitable[None]]:
 
 
 async def serve_health(listen: str, is_ready: Ready, stopping: asyncio.Event) -> None:
-    """Serve them at HOST:PORT until *stopping* is set."""
+    """Serve them at HOST:PORT until *stopping* is set.  Raises InvalidRequestError."""
     import uvicorn  # a process without this address need not load it
 
-    host, _, port = listen.rpartition(":")
+    host, port = host_and_port(listen)
     server = uvicorn.Server(
         uvicorn.Config(
             health_site(is_ready),
-            host=host or "127.0.0.1",
-            port=int(port),
+            host=host,
+            port=port,
             log_config=None,
             lifespan="off",
             access_log=False,

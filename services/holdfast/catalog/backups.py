@@ -36,6 +36,7 @@ class NothingToBackUpError(ConflictError):
     """The configuration has no app whose paths could be read."""
 
     code = "nothing_to_back_up"
+    guidance = "Declare an app with its paths, and tie it to the policy."
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,24 +83,12 @@ async def start_backup(
 
     for waiting in await runs.pending_retries(connection, configuration.id):
         await end_here(connection, waiting, RunStatus.CANCELLED, SUPERSEDED, now)
-    work = BackupRequested(
-        event_id=derived_id(BackupRequested.TYPE, run_id),
-        occurred_at=now,
-        run_id=run_id,
-        site=resolved.device.site,
-        configuration_id=configuration.id,
-        app_id=app.id,
-        app_name=app.name,
-        hostname=resolved.device.name,
-        paths=configuration.include_paths or app.paths,
-        exclude_paths=configuration.exclude_paths,
-        tags=backup_tags(app.id, configuration.id, run_id, deps.instance_id),
-        targets=tuple(
-            BackupTarget(snapshot_id=derived_id("snapshot", run_id, each), address=addresses[each])
-            for each in ids
-            if each in addresses
-        ),
+    targets = tuple(
+        BackupTarget(snapshot_id=derived_id("snapshot", run_id, each), address=addresses[each])
+        for each in ids
+        if each in addresses
     )
+    work = _work_of(resolved, run_id, targets, deps)
     await queue_backup(
         connection,
         runs.NewRun(
@@ -113,6 +102,26 @@ async def start_backup(
         ),
         work,
         now,
+    )
+
+
+def _work_of(
+    resolved: Resolved, run_id: UUID, targets: tuple[BackupTarget, ...], deps: Deps
+) -> BackupRequested:
+    configuration, app = resolved.configuration, resolved.app
+    return BackupRequested(
+        event_id=derived_id(BackupRequested.TYPE, run_id),
+        occurred_at=deps.now(),
+        run_id=run_id,
+        site=resolved.device.site,
+        configuration_id=configuration.id,
+        app_id=app.id,
+        app_name=app.name,
+        hostname=resolved.device.name,
+        paths=configuration.include_paths or app.paths,
+        exclude_paths=configuration.exclude_paths,
+        tags=backup_tags(app.id, configuration.id, run_id, deps.instance_id),
+        targets=targets,
     )
 
 

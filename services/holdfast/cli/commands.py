@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from holdfast.cli.client import GatewayClient
 from holdfast.cli.follow import follow_run
@@ -24,6 +24,9 @@ from holdfast.events.views import (
     StatusView,
 )
 from holdfast.kernel.errors import InvalidRequestError, NotFoundError
+
+WIDE = 120
+"""Columns that a list of snapshots or runs needs."""
 
 EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.PARTIAL: 3}
 """Partial is 3, as restic's; everything else that ended badly is 1."""
@@ -70,7 +73,7 @@ def snapshots(app: str | None, limit: int) -> int:
         apps = {each.id: each.name for each in client.get("/apps", Apps).apps}
         app_id = find_app(client, app).id if app else None
         page = client.get("/backup/snapshots", SnapshotPage, app_id=app_id, limit=limit)
-    table = Table("snapshot", "app", "when", "status", "size", "new", "restic", box=None)
+    table = Table(id_column("snapshot"), "app", "when", "status", "size", "new", "restic", box=None)
     for each in page.snapshots:
         table.add_row(
             str(each.id),
@@ -81,7 +84,7 @@ def snapshots(app: str | None, limit: int) -> int:
             size(each.data_added),
             (each.restic_snapshot_id or "")[:8],
         )
-    console().print(table)
+    print_table(table)
     return 0
 
 
@@ -106,7 +109,7 @@ def runs(limit: int) -> int:
     """Print runs."""
     with GatewayClient.find() as client:
         page = client.get("/backup/runs", RunPage, limit=limit)
-    table = Table("run", "operation", "app", "queued", "status", "took", "why", box=None)
+    table = Table(id_column("run"), "operation", "app", "queued", "status", "took", "why", box=None)
     for each in page.runs:
         table.add_row(
             str(each.id),
@@ -117,7 +120,7 @@ def runs(limit: int) -> int:
             took(each.started_at, each.completed_at),
             each.failure.message if each.failure else "",
         )
-    console().print(table)
+    print_table(table)
     return 0
 
 
@@ -135,13 +138,12 @@ def status() -> int:
     """Print the house at a glance; 1 when an app has no good backup."""
     with GatewayClient.find() as client:
         view = client.get("/status", StatusView)
-    apps = Table("app", "last good backup", "last run", "next due", box=None)
+    apps = Table("app", "last good backup", "last run", box=None)
     for each in view.apps:
         apps.add_row(
             each.name,
             when(each.last_success_at) or "[red]never[/red]",
             each.last_status.value if each.last_status else "",
-            when(each.next_due_at),
         )
     places = Table("destination", "type", "snapshots", "last backup", box=None)
     for place in view.destinations:
@@ -194,6 +196,17 @@ def as_id(text: str) -> UUID:
             f"{text!r} is not an id.",
             guidance="'holdfast snapshots' and 'holdfast runs' list them.",
         ) from error
+
+
+def id_column(header: str) -> Column:
+    """Whole however narrow the terminal is: it is what the next command is given."""
+    return Column(header, min_width=len(str(UUID(int=0))), no_wrap=True)
+
+
+def print_table(table: Table) -> None:
+    """Print it whole: a narrow terminal or a pipe breaks lines, but shortens no cell."""
+    wide = max(console().width, WIDE)
+    Console(highlight=False, soft_wrap=True, width=wide).print(table)
 
 
 def console() -> Console:

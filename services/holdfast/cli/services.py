@@ -55,7 +55,10 @@ async def run_services(
     """
     chosen = builds(names)
     name = "holdfast" if len(chosen) == len(NAMES) else "-".join(sorted(names))
-    runtime = Runtime(settings=settings, bus=await Bus.open(settings.nats_url, name))
+    bus = await _connected(settings.nats_url, name, stop)
+    if bus is None:
+        return
+    runtime = Runtime(settings=settings, bus=bus)
     host = Host(runtime, settings.nats_url, name)
     waiting = asyncio.create_task(stop.wait())
     health: asyncio.Task[None] | None = None
@@ -79,3 +82,16 @@ async def run_services(
         if health is not None:
             await health
         await runtime.bus.close()
+
+
+async def _connected(url: str, name: str, stop: asyncio.Event) -> Bus | None:
+    """The bus, however long its server takes to come; None when *stop* was first."""
+    opening = asyncio.create_task(Bus.open(url, name))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if opening.done():
+        return opening.result()
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    return None

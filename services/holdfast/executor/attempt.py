@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from holdfast.devices.base import Runner
@@ -28,14 +28,6 @@ log = Log("executor")
 
 PATIENCE_SECONDS = (0.2, 0.5, 1.0, 2.0)
 """Between attempts to reach the bus or the catalog; the last one again and again."""
-
-
-class ExecutorBus(Protocol):
-    """What is needed of the bus."""
-
-    async def publish(self, event: Event) -> None: ...
-
-    async def request(self, query: Query[R], *, timeout: float = ...) -> R: ...
 
 
 class SecretsMissingError(HoldfastError):

@@ -95,9 +95,6 @@ class Hold:
     @property
     def reason(self) -> Reason | None:
         """Why to stop, the gravest first; None: go on."""
-        return self._gravest()
-
-    def _gravest(self) -> Reason | None:
         for reason in (Reason.FENCED, Reason.CANCELLED, Reason.LEAVING):
             if reason in self._reasons:
                 return reason
@@ -142,7 +139,7 @@ class Hold:
             told.cancel()
             task.cancel()
             await asyncio.wait((task,))
-        reason = self._gravest()
+        reason = self.reason
         unfinished = task.cancelled() or task.exception() is not None
         if reason is not None and (unfinished or reason is Reason.FENCED):
             raise StoppedError(reason)

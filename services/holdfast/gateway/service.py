@@ -15,8 +15,9 @@ from holdfast.gateway.catalog_client import CatalogClient
 from holdfast.gateway.deps import Deps
 from holdfast.gateway.event_stream import EventStream
 from holdfast.gateway.openapi import openapi_json
-from holdfast.kernel.errors import InvalidRequestError, UnavailableError
+from holdfast.kernel.errors import UnavailableError
 from holdfast.runtime import Runtime, Service
+from holdfast.settings.address import host_and_port
 from holdfast.telemetry.logs import Log
 
 log = Log("gateway")
@@ -24,7 +25,6 @@ log = Log("gateway")
 GRACE_SECONDS = 3
 """Requests get this long to end; an event stream ends by itself when the process is to stop."""
 
-MAX_PORT = 65535
 BACKLOG = 2048
 
 
@@ -113,15 +113,10 @@ def _config(app: Litestar) -> uvicorn.Config:
 
 def open_socket(listen: str) -> socket.socket:
     """Listen at HOST:PORT, port 0 for a free one.  Raises InvalidRequestError, UnavailableError."""
-    host, _, port = listen.rpartition(":")
-    if not port.isdecimal() or int(port) > MAX_PORT:
-        raise InvalidRequestError(
-            f"{listen!r} is no address to listen at.",
-            guidance="Write HOST:PORT, as in 127.0.0.1:8700 or [::1]:8700.",
-        )
+    host, port = host_and_port(listen)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            host.strip("[]") or "127.0.0.1", int(port), type=socket.SOCK_STREAM
+            host, port, type=socket.SOCK_STREAM
         )[0]
         listener = socket.socket(family, kind, protocol)
         try:

@@ -1,7 +1,7 @@
 """Five cron fields in a time zone: the next time, and the times that were missed.
 
-cronsim does the arithmetic, with Debian's rules for the two odd nights a year: a job at a
-fixed time that the clock skips runs right after the gap, one that the clock passes twice
+cronsim does the arithmetic, with Debian's rules for the two odd nights a year: what has a
+fixed time that the clock skips runs right after the gap, what the clock passes twice
 runs once, and ``*`` in the minutes or hours follows real time.  This module adds what it
 leaves open: nicknames, zones by name, times in UTC, and never a time that is not later.
 """
@@ -14,18 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from cronsim import CronSim, CronSimError
 
+from holdfast.events.due import CRON_NICKNAMES
 from holdfast.kernel.errors import InvalidRequestError
-
-NICKNAMES = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
-"""As in crontab(5)."""
 
 MOST_MISSED = 1000
 """How many missed times are told; older ones are not news to anybody."""
@@ -53,7 +43,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 def parse(expression: str, timezone: str) -> Schedule:
     """The schedule that a policy's words mean.  Raises InvalidScheduleError."""
     fields = " ".join(expression.split())
-    fields = NICKNAMES.get(fields.lower(), fields)
+    fields = CRON_NICKNAMES.get(fields.lower(), fields)
     if len(fields.split()) != FIELDS:
         raise InvalidScheduleError(f"{expression!r} does not have five fields.")
     try:

@@ -81,3 +81,22 @@ async def test_a_mistake_of_our_own_is_not_blamed_on_the_database(postgres_dsn: 
         await mistaken()
 
     await pool.close()
+
+
+async def test_a_connection_that_breaks_when_it_is_given_back(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = await open_pool(postgres_dsn)
+
+    async def broken(*_: object, **__: object) -> None:
+        # What asyncpg says when the socket breaks just then; that moment cannot be had at will.
+        raise asyncpg.InternalClientError("cannot switch to state 15")
+
+    monkeypatch.setattr(asyncpg.Connection, "reset", broken)
+
+    with pytest.raises(DatabaseUnavailableError):
+        async with transaction(pool):
+            pass
+
+    monkeypatch.undo()
+    await pool.close()

@@ -70,6 +70,6 @@ def parse(lines: Sequence[bytes]) -> PruneResult:
 
 
 async def run(restic: Restic, options: PruneOptions = DEFAULT) -> PruneResult:
-    """Free space.  It may be interrupted at any moment; the next one finishes the job."""
+    """Free space.  It may be interrupted at any moment; the next one finishes it."""
     finished = await restic.run(argv(options))
     return parse(finished.stdout)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from holdfast.catalog.backups import resolve, start_backup
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.domain.cursor import Place, checked_limit, from_cursor, to_cursor
+from holdfast.catalog.domain.cursor import Place, checked_limit, cut, from_cursor
 from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import outbox, runs
 from holdfast.catalog.store.pool import Connection, reading, transaction
@@ -55,9 +55,8 @@ async def answer_list_runs(query: ListRuns, deps: Deps) -> RunPage:
     after = from_cursor(query.cursor) if query.cursor else None
     async with reading(deps.pool) as connection:
         rows = await runs.listed(connection, query, after)
-    last = rows[limit - 1] if len(rows) > limit else None
-    cursor = None if last is None else to_cursor(Place(last.queued_at, last.id))
-    return RunPage(runs=rows[:limit], next_cursor=cursor)
+    page, cursor = cut(rows, limit, lambda last: Place(last.queued_at, last.id))
+    return RunPage(runs=page, next_cursor=cursor)
 
 
 async def answer_wait_for_run(query: WaitForRun, deps: Deps) -> RunView:

@@ -4,10 +4,10 @@ import posixpath
 from uuid import UUID
 
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.domain.cursor import Place, checked_limit, from_cursor, to_cursor
+from holdfast.catalog.domain.cursor import Place, checked_limit, cut, from_cursor
 from holdfast.catalog.domain.text import checked_text
 from holdfast.catalog.store import apps, destinations, devices, runs, snapshots
-from holdfast.catalog.store.pool import reading, transaction
+from holdfast.catalog.store.pool import Connection, reading, transaction
 from holdfast.events.queries import GetSnapshot, ListSnapshots, RestoreSnapshot
 from holdfast.events.run import Operation
 from holdfast.events.views import RunAccepted, SnapshotPage, SnapshotView
@@ -38,9 +38,8 @@ async def answer_list_snapshots(query: ListSnapshots, deps: Deps) -> SnapshotPag
     after = from_cursor(query.cursor) if query.cursor else None
     async with reading(deps.pool) as connection:
         rows = await snapshots.listed(connection, query, after)
-    last = rows[limit - 1] if len(rows) > limit else None
-    cursor = None if last is None else to_cursor(Place(last.started_at, last.id))
-    return SnapshotPage(snapshots=rows[:limit], next_cursor=cursor)
+    page, cursor = cut(rows, limit, lambda last: Place(last.started_at, last.id))
+    return SnapshotPage(snapshots=page, next_cursor=cursor)
 
 
 async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAccepted:
@@ -49,11 +48,7 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
     files = tuple(absolute(each, "files", may_be_relative=True) for each in query.files)
     run_id = new_id()
     async with transaction(deps.pool) as connection:
-        snapshot = await snapshots.find(connection, query.snapshot_id)
-        if snapshot is None:
-            raise _missing(query.snapshot_id)
-        if snapshot.restic_snapshot_id is None or snapshot.forgotten_at is not None:
-            raise NotRestorableError
+        snapshot, restic_snapshot_id = await _restorable(connection, query.snapshot_id)
         device = await devices.find(connection, query.target_device_id)
         if device is None:
             raise InvalidRequestError(
@@ -70,7 +65,7 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
             app_id=snapshot.app_id,
             app_name=app.name if app else "",
             address=addresses[snapshot.destination_id],
-            restic_snapshot_id=snapshot.restic_snapshot_id,
+            restic_snapshot_id=restic_snapshot_id,
             target_path=target_path,
             files=tuple(dict.fromkeys(files)),
             overwrite=query.overwrite,
@@ -90,6 +85,16 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
     if view is None:
         raise HoldfastError
     return RunAccepted(run_id=run_id, status=view.status, destination_id=snapshot.destination_id)
+
+
+async def _restorable(connection: Connection, snapshot_id: UUID) -> tuple[SnapshotView, str]:
+    """It and its id in the repository.  Raises NotFoundError or NotRestorableError."""
+    snapshot = await snapshots.find(connection, snapshot_id)
+    if snapshot is None:
+        raise _missing(snapshot_id)
+    if snapshot.restic_snapshot_id is None or snapshot.forgotten_at is not None:
+        raise NotRestorableError
+    return snapshot, snapshot.restic_snapshot_id
 
 
 def absolute(path: str, field: str, *, may_be_relative: bool = False) -> str:

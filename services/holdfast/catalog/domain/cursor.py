@@ -2,12 +2,16 @@
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
 from holdfast.kernel.errors import InvalidRequestError
+
+T = TypeVar("T")
 
 MOST_ROWS = 500
 
@@ -40,3 +44,11 @@ def checked_limit(limit: int) -> int:
     if not 1 <= limit <= MOST_ROWS:
         raise InvalidRequestError(f"limit: {limit} is not between 1 and {MOST_ROWS}.")
     return limit
+
+
+def cut(
+    rows: Sequence[T], limit: int, place_of: Callable[[T], Place]
+) -> tuple[tuple[T, ...], str | None]:
+    """A page, and the cursor of the next one; None when *rows* has no row beyond *limit*."""
+    page = tuple(rows[:limit])
+    return page, to_cursor(place_of(page[-1])) if len(rows) > limit else None

@@ -7,23 +7,13 @@ import msgspec
 from cronsim import CronSim, CronSimError
 from msgspec import UNSET
 
+from holdfast.events.due import CRON_NICKNAMES
 from holdfast.events.queries import UpdatePolicy
 from holdfast.events.views import KeepRules
 from holdfast.kernel.errors import InvalidRequestError
 
-ALIASES = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
-"""cron's own nicknames, kept as they are written."""
-
 MOST_KEPT = 100_000
-_SCHEDULE_HELP = "Five cron fields such as '0 2 * * *', or @hourly, @daily, @weekly, @monthly."
+_SCHEDULE_HELP = f"Five cron fields such as '0 2 * * *', or one of {', '.join(CRON_NICKNAMES)}."
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +35,7 @@ def checked_schedule(value: str, now: datetime, field: str = "schedule") -> str:
     """
     text = " ".join(value.split())
     nickname = text.lower()
-    if nickname in ALIASES:
+    if nickname in CRON_NICKNAMES:
         return nickname
     if len(text.split(" ")) != 5:
         raise InvalidRequestError(

@@ -74,9 +74,8 @@ async def reading(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
         async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
             try:
                 yield connection
-            except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-                # Which of them comes of a connection that breaks is a matter of the moment;
-                # both also tell of mistakes in our own code.
+            except asyncpg.InterfaceError as error:
+                # It also tells of mistakes in our own code.
                 if _is_broken(connection):
                     raise DatabaseUnavailableError(detail=str(error)) from error
                 raise
@@ -100,6 +99,8 @@ _AWAY = (
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
     asyncpg.DeadlockDetectedError,
+    # A connection that broke while asyncpg had something else to do with it than to wait.
+    asyncpg.InternalClientError,
     # Not only ConnectionError: the socket of a server that starts is a file that is not there.
     OSError,
 )

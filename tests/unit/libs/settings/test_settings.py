@@ -38,6 +38,8 @@ def test_files_are_in_the_data_directory_unless_named() -> None:
         ("HOLDFAST_EXECUTOR_SLOTS", "-1"),
         ("HOLDFAST_RETRY_DELAYS", "1,two"),
         ("HOLDFAST_TIMEZONE", "Mars/Base"),
+        ("HOLDFAST_LOG_LEVEL", "loud"),
+        ("HOLDFAST_HEALTH_LISTEN", "8701x"),
     ],
 )
 def test_what_will_not_do_is_named(name: str, value: str) -> None:
