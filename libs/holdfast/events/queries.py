@@ -130,6 +130,8 @@ class AddDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
     s3_bucket: str = ""
     s3_region: str = ""
     s3_prefix: str = ""
+    max_runs: int = 4
+    """How many runs it serves at once."""
     sealed_secrets: bytes = b""
     """``DestinationSecrets`` sealed to the catalog; an empty password in it means: make one."""
 

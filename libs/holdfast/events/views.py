@@ -54,6 +54,8 @@ class DestinationView(View, frozen=True, kw_only=True):
     local_device_id: UUID | None = None
     local_path: str | None = None
     prune_schedule: str
+    max_runs: int = 4
+    """How many runs it serves at once."""
     total_snapshots: int
     total_size: int
     """Bytes at the destination when it was last measured (after a prune); 0 before."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.catalog.domain.admission import EXCLUSIVE, Candidate, admit
+from holdfast.catalog.domain.admission import EXCLUSIVE, RUNS_PER_DESTINATION, Candidate, admit
 from holdfast.catalog.domain.cursor import Place
 from holdfast.catalog.store import outbox
 from holdfast.catalog.store.pool import Connection
@@ -123,7 +123,9 @@ async def admit_queued(connection: Connection, now: datetime) -> tuple[UUID, ...
     rows = await connection.fetch(SQL["unfinished"], now)
     queued = [to_struct(row, Candidate) for row in rows if row["status"] == RunStatus.QUEUED]
     active = [to_struct(row, Candidate) for row in rows if row["status"] != RunStatus.QUEUED]
-    admitted = admit(queued, active, now)
+    limited = await connection.fetch(SQL["limits"], RUNS_PER_DESTINATION)
+    limits = {row["id"]: row["max_runs"] for row in limited}
+    admitted = admit(queued, active, now, limits)
     for run_id in admitted:
         row = to_struct(the_row(await connection.fetchrow(SQL["admit_run"], run_id, now)), RunRow)
         await connection.execute(SQL["start_snapshots"], run_id)

@@ -19,6 +19,10 @@ select id, status, operation, trigger, destination_ids, device_id, configuration
  where status = 'in_progress'
     or (status = 'queued' and (not_after is null or not_after > $1));
 
+-- name: limits
+-- Of the destinations that differ from the usual.
+select id, max_runs from destination where max_runs <> $1;
+
 -- name: admit_run
 update run
    set status = 'in_progress', admitted_at = $2, started_at = coalesce(started_at, $2),
