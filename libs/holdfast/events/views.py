@@ -276,6 +276,7 @@ class AppStatus(View, frozen=True, kw_only=True):
     configuration_id: UUID | None
     last_success_at: AwareTime | None
     last_status: RunStatus | None
+    next_due_at: AwareTime | None = None
 
 
 class StatusView(View, frozen=True, kw_only=True):
