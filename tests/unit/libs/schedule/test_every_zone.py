@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -170,7 +170,4 @@ def test_ten_years_of_nights_are_as_many_as_there_are_days(zone: str) -> None:
         times = up_to(fields, zone, START, END)
 
         assert len(times) == (END - START).days
-        assert all(
-            20 * HOUR <= later - earlier <= 28 * HOUR
-            for earlier, later in zip(times, times[1:], strict=False)
-        )
+        assert all(20 * HOUR <= later - earlier <= 28 * HOUR for earlier, later in pairwise(times))
