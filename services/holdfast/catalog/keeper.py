@@ -55,7 +55,8 @@ class Keeper:
         now = self._deps.now()
         async with transaction(self._deps.pool) as connection:
             due = await runs.next_not_before(connection)
-            if due is not None and due <= now and await runs.admit_queued(connection, now):
+            wanted = (due is not None and due <= now) or await runs.is_crowded(connection)
+            if wanted and await runs.admit_queued(connection, now):
                 self._deps.wake.set()
         await self._end_expired()
         if (now - self._swept_at).total_seconds() >= SWEEP_SECONDS:
@@ -72,6 +73,7 @@ class Keeper:
             await runs.lock_admission(connection)
             for run_id in await runs.expired(connection, now):
                 await end_here(connection, run_id, RunStatus.FAILED, WINDOW_OVER, now)
+            await runs.admit_queued(connection, now)
         self._deps.wake.set()
 
     async def sweep(self) -> None:

@@ -22,8 +22,10 @@ from holdfast.catalog.answers.schedules import (
 )
 from holdfast.catalog.answers.status import answer_get_status
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.admission import BACKUPS_PER_DEVICE
 from holdfast.catalog.handlers import on_backup_due
 from holdfast.catalog.keeper import Keeper
+from holdfast.catalog.store.runs import CROWD
 from holdfast.events.due import BackupDue
 from holdfast.events.queries import (
     CreateConfiguration,
@@ -253,3 +255,18 @@ async def test_a_window_or_jitter_that_will_not_do_is_named(
             UpdatePolicy(policy_id=policy.id, **fields),  # type: ignore[arg-type]  # of any kind
             deps,
         )
+
+
+async def test_in_a_crowd_the_keeper_admits(deps: Deps, clock: Clock) -> None:
+    protected = [await protected_app(deps, name=f"app{number}") for number in range(CROWD + 4)]
+    for each in protected:
+        await on_backup_due(due(each, clock()), deps)
+    running = "select count(*) from run where status = 'in_progress'"
+    assert await deps.pool.fetchval(running) == BACKUPS_PER_DEVICE
+
+    await deps.pool.execute("update run set status = 'success' where status = 'in_progress'")
+    clock.advance(seconds=1)
+    await Keeper(deps).step()
+
+    assert await deps.pool.fetchval(running) == BACKUPS_PER_DEVICE
+    assert await deps.pool.fetchval("select count(*) from expected_run") == CROWD + 4

@@ -35,12 +35,14 @@ def told(
     now: datetime | None = None,
     **of: Any,
 ) -> tuple[str, datetime | None]:
-    """The outcomes by their first letters, s for the one that starts, and when it was due."""
+    """By letters what became of each (x is skipped, s starts), and the one that starts."""
     settled = settle(
         event, rules_of(PHOTOS, "0 * * * *", "UTC", **of), catch_up, now or event.occurred_at
     )
-    letters = {each.scheduled_for: each.outcome.value[0] for each in settled.verdicts}
-    letters = {time: {"s": "x"}.get(letter, letter) for time, letter in letters.items()}
+    letters = {
+        each.scheduled_for: {"skipped": "x"}.get(each.outcome.value, each.outcome.value[0])
+        for each in settled.verdicts
+    }
     if settled.start is not None:
         assert settled.start not in letters
         letters[settled.start] = "s"

@@ -22,6 +22,8 @@ from holdfast.kernel.ids import new_id
 
 SQL = load("runs")
 
+CROWD = 50
+
 ENDED_CHANNEL = "holdfast_run_ended"
 """Notified with the run's id when it has an outcome."""
 
@@ -249,6 +251,12 @@ async def window_end(connection: Connection, run_id: UUID) -> datetime | None:
 async def expired(connection: Connection, now: datetime) -> tuple[UUID, ...]:
     """Queued runs whose window has ended."""
     return tuple(row["id"] for row in await connection.fetch(SQL["expired"], now))
+
+
+async def is_crowded(connection: Connection) -> bool:
+    """Whether so many are queued that one more can wait a second to be looked at."""
+    found: bool = await connection.fetchval(SQL["is_crowded"], CROWD)
+    return found
 
 
 async def next_not_before(connection: Connection) -> datetime | None:

@@ -128,6 +128,11 @@ select not_after from run where id = $1;
 -- name: expired
 select id from run where status = 'queued' and not_after is not null and not_after <= $1;
 
+-- name: is_crowded
+-- Counted no further than it matters.
+select count(*) = $1::bigint
+  from (select from run where status = 'queued' limit $1::bigint) as queued;
+
 -- name: next_not_before
 select min(not_before) from run where status = 'queued' and not_before is not null;
 
