@@ -32,12 +32,17 @@ def lock_files(restic: Restic) -> list[Path]:
     return list((Path(restic.repository.url) / "locks").iterdir())
 
 
+def has_lock(restic: Restic) -> bool:
+    """Whether there is a lock: under a name with "-tmp-" it is not one yet."""
+    return any(len(path.name) == 64 for path in lock_files(restic))
+
+
 @asynccontextmanager
 async def holding_a_lock(restic: Restic) -> AsyncIterator[asyncio.Task[backup.BackupResult]]:
     """A backup that has the repository's shared lock."""
     task = asyncio.create_task(backup.run(restic, ENDLESS))
     try:
-        await until(lambda: lock_files(restic))
+        await until(lambda: has_lock(restic))
         yield task
     finally:
         task.cancel()
@@ -132,7 +137,7 @@ async def test_restic_ends_when_its_executor_is_killed(restic: Restic, run_id: s
     assert executor.stdin is not None
     executor.stdin.write(restic.repository.password.reveal().encode())
     executor.stdin.close()
-    await until(lambda: lock_files(restic))
+    await until(lambda: has_lock(restic))
 
     executor.kill()
     await executor.wait()
