@@ -63,6 +63,7 @@ DESTINATION_FAULTS = frozenset(
         "other_repository",
         "path_missing",
         "path_not_a_directory",
+        "no_space",
         "path_not_writable",
         "path_unreadable",
         "repository_holds_data",
