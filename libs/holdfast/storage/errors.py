@@ -117,7 +117,7 @@ class PathNotWritableError(StorageError):
 class StorageFullError(StorageError):
     """There is no space left at the destination."""
 
-    code = "no_space"
+    code = "destination_full"
     guidance = "Free some space or raise the quota; then prune the destination."
 
 
