@@ -1,6 +1,7 @@
 """A directory of this machine: a disk, a mounted NAS, a USB drive."""
 
 import asyncio
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from holdfast.storage.errors import (
     PathNotDirectoryError,
     PathNotWritableError,
     PathUnreadableError,
+    StorageFullError,
 )
 
 
@@ -141,6 +143,10 @@ def _try_writing(place: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFullError(
+                f"There is no space left at {place}.", detail=str(error)
+            ) from error
         raise PathNotWritableError(f"{place} cannot be written to.", detail=str(error)) from error
     finally:
         with suppress(OSError):

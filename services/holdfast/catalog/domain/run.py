@@ -37,6 +37,14 @@ def retry_time(attempt: int, delays: Sequence[float], now: datetime) -> datetime
     return now + timedelta(seconds=delays[attempt - 1])
 
 
+def after_last_try(failure: Failure | None, attempt: int) -> Failure | None:
+    """*failure* as it is told when no other try follows: it says how many there were."""
+    if failure is None or not failure.retryable or attempt < 2:
+        return failure
+    message = f"{failure.message} It was tried {attempt} times."
+    return msgspec.structs.replace(failure, message=message)
+
+
 def retry_work(
     work: BackupRequested, destination_ids: Sequence[UUID], now: datetime
 ) -> BackupRequested:
