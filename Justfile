@@ -63,10 +63,10 @@ test-all *arguments: lint types imports
 chaos *arguments: setup-dev
     PYTHONPATH=tests {{ python }} tests/chaos/storm.py {{ arguments }}
 
-[doc("Speed and memory beside plain restic")]
+[doc("Speed and memory beside plain restic; 'bench schedule': what schedules cost")]
 [group("check")]
-bench *arguments: setup-dev
-    PYTHONPATH=tests {{ python }} tests/bench/main_job.py {{ arguments }}
+bench name="main_job" *arguments: setup-dev
+    PYTHONPATH=tests {{ python }} tests/bench/{{ name }}.py {{ arguments }}
 
 [doc("Write proto-events/ and docs/reference/openapi.json anew")]
 [group("make")]

@@ -26,7 +26,7 @@ from holdfast.events.work import (
     DestinationType,
     InitRequested,
 )
-from holdfast.executor.attempt import Deps
+from holdfast.executor.attempt import Deps, notes_in
 from holdfast.executor.job import Desk, handle
 from holdfast.executor.repositories import repository_of
 from holdfast.kernel.clock import utc_now
@@ -122,12 +122,12 @@ class Bench:
                 "executor_id": "test",
                 "key": ReceiverKey.generate(),
                 "restic": deps.get("restic") or find_restic(),
-                "runner": LocalRunner(),
+                "runner": LocalRunner(notes=notes_in(cache)),
                 "site": "main",
                 "slots": 2,
                 "claim_seconds": self.claim_seconds,
                 "cache": cache,
-                "lock_patience": timedelta(seconds=1),
+                "lock_wait": timedelta(0),
                 **deps,
             }
         )

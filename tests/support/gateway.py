@@ -14,6 +14,7 @@ from holdfast.bus.testing import RecordingBus
 from holdfast.events import views
 from holdfast.events.queries import GetIdentity, Identity, Principal, VerifyToken
 from holdfast.events.run import Failure, Operation, RunStatus, Trigger
+from holdfast.events.schedule import CatchUp
 from holdfast.events.work import DestinationType
 from holdfast.gateway.app import create_app
 from holdfast.gateway.auth import TokenVerifier
@@ -136,6 +137,10 @@ def policy(**changes: Any) -> views.PolicyView:
         "schedule": "0 2 * * *",
         "timezone": "UTC",
         "enabled": True,
+        "jitter_seconds": 0,
+        "window_start": None,
+        "window_end": None,
+        "catch_up": CatchUp.RUN_ONCE,
         "keep_last": 0,
         "keep_hourly": 0,
         "keep_daily": 7,

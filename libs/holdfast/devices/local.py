@@ -23,6 +23,7 @@ from holdfast.devices.base import (
     Program,
     ProgramNotFoundError,
 )
+from holdfast.devices.holders import begin_note, write_note
 from holdfast.kernel.secret import Secret
 
 CHUNK = 64 * 1024
@@ -37,9 +38,14 @@ class LocalRunner:
     A child has a session of its own, so Ctrl-C in a terminal reaches only us and we end
     the child in order.  It gets SIGTERM from the kernel when the thread that started it
     dies, so even ``kill -9`` leaves none behind (where util-linux's setpriv is installed).
+
+    In *notes* every program that works for a run has a file while it lives: see ``holders``.
     """
 
-    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, environ: Mapping[str, str] = os.environ, *, notes: Path | None = None
+    ) -> None:
+        self._notes = notes
         self._environment = {name: environ[name] for name in INHERITED if name in environ}
 
     @contextlib.asynccontextmanager
@@ -70,6 +76,11 @@ class LocalRunner:
             # otherwise break the pipe, and restic would die of that before it took its
             # lock away.
             inherited += [output.descriptor, errors.descriptor]
+            note = -1
+            if self._notes is not None and program.run_id:
+                path, note = begin_note(self._notes, ours)
+                stack.callback(path.unlink, missing_ok=True)
+                inherited.append(note)
             child = await asyncio.create_subprocess_exec(
                 *_die_with_us(),
                 *argv,
@@ -81,6 +92,8 @@ class LocalRunner:
                 pass_fds=inherited,
                 start_new_session=True,
             )
+            if note >= 0:
+                write_note(note, child.pid, program.run_id)
         return LocalProcess(child, output.reader, errors.reader)
 
 

@@ -5,17 +5,6 @@ from uuid import UUID
 
 from holdfast.events.base import AwareTime, Event
 
-CRON_NICKNAMES = {
-    "@hourly": "0 * * * *",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@weekly": "0 0 * * 0",
-    "@monthly": "0 0 1 * *",
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-}
-"""As in crontab(5): what a schedule may say instead of five fields, and what it means."""
-
 
 class BackupDue(Event, frozen=True, kw_only=True):
     """A configuration's scheduled time has come.
@@ -29,7 +18,11 @@ class BackupDue(Event, frozen=True, kw_only=True):
     configuration_id: UUID
     scheduled_for: AwareTime
     coalesced: tuple[AwareTime, ...] = ()
-    """Earlier times that passed while nobody was there; this one run stands for them."""
+    """Earlier times that passed while nobody was there, oldest first.  At most one run
+    starts for all of them; the catalog's ledger says what became of each."""
+    more: bool = False
+    """Later times have passed as well, and the next event tells of them: none starts for this
+    one."""
 
 
 class PruneDue(Event, frozen=True, kw_only=True):

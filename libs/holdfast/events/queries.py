@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 from holdfast.events import views
 from holdfast.events.base import AwareTime
 from holdfast.events.run import Operation, RunStatus
+from holdfast.events.schedule import CatchUp
 from holdfast.events.work import DestinationType
 
 Reply = TypeVar("Reply")
@@ -129,6 +130,8 @@ class AddDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
     s3_bucket: str = ""
     s3_region: str = ""
     s3_prefix: str = ""
+    max_runs: int = 4
+    """How many runs it serves at once."""
     sealed_secrets: bytes = b""
     """``DestinationSecrets`` sealed to the catalog; an empty password in it means: make one."""
 
@@ -186,6 +189,10 @@ class CreatePolicy(Query[views.PolicyView], frozen=True, kw_only=True):
     """IANA name; empty: the instance's own."""
     enabled: bool = True
     is_default: bool = False
+    jitter_seconds: int = 0
+    window_start: str | None = None
+    window_end: str | None = None
+    catch_up: CatchUp = CatchUp.RUN_ONCE
     keep: views.KeepRules = views.KeepRules()
     destination_ids: tuple[UUID, ...] = ()
 
@@ -219,6 +226,10 @@ class UpdatePolicy(Query[views.PolicyView], frozen=True, kw_only=True):
     timezone: str | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     is_default: bool | UnsetType = UNSET
+    jitter_seconds: int | UnsetType = UNSET
+    window_start: str | UnsetType | None = UNSET
+    window_end: str | UnsetType | None = UNSET
+    catch_up: CatchUp | UnsetType = UNSET
     keep_last: int | UnsetType = UNSET
     keep_hourly: int | UnsetType = UNSET
     keep_daily: int | UnsetType = UNSET
@@ -405,6 +416,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     0 with no grant: the run has ended, drop the message."""
     expires_in_seconds: float = 0
     """The claim runs out unless a heartbeat comes before."""
+    waiting_since: AwareTime | None = None
+    """Since when the run waits for somebody else's lock, if it does."""
     done_snapshot_ids: tuple[UUID, ...] = ()
     """Snapshot rows that an earlier claim finished."""
     sealed_secrets: bytes = b""
@@ -446,6 +459,28 @@ class Heartbeat(Query[HeartbeatReply], frozen=True, kw_only=True):
     claim: int
 
 
+class Released(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the claim was the executor's to give back."""
+
+    held: bool
+
+
+class ReleaseClaim(Query[Released], frozen=True, kw_only=True):
+    """The executor gives a run back that it has not ended, and nothing of it is left running.
+
+    Without a reason to wait, whoever asks next gets it at once; with one it is queued again.
+    """
+
+    SUBJECT = "catalog.run.release"
+    REPLY = Released
+
+    run_id: UUID
+    claim: int
+    waiting_for: str = ""
+    """What it waits for, for a person; empty: nothing."""
+    wait_seconds: float = 0
+
+
 # ---- what the scheduler and retention need to know
 
 
@@ -460,13 +495,51 @@ class ScheduleEntry(msgspec.Struct, frozen=True, kw_only=True):
     after: AwareTime
     """The last due time that is on record, or when it was made or last changed:
     only later times count."""
+    jitter_seconds: int = 0
+    window_start: str | None = None
+    window_end: str | None = None
 
 
-class ListSchedules(Query[tuple[ScheduleEntry, ...]], frozen=True, kw_only=True):
-    """All that is enabled and has a schedule."""
+class ScheduleEntries(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the timetable."""
+
+    entries: tuple[ScheduleEntry, ...]
+    next_after_id: UUID | None = None
+    """Where the next page starts; None at the end."""
+
+
+class ListSchedules(Query[ScheduleEntries], frozen=True, kw_only=True):
+    """All that has a schedule, by id.  A configuration that is switched off is listed, too:
+    its due times are on record as skipped."""
 
     SUBJECT = "catalog.schedule.list"
-    REPLY = tuple[ScheduleEntry, ...]
+    REPLY = ScheduleEntries
+
+    after_id: UUID | None = None
+    limit: int = 5000
+    """A page must fit into one message."""
+
+
+class GetConfigurationSchedule(Query[views.ScheduleView], frozen=True, kw_only=True):
+    """A configuration's due times: what became of those that passed, and the next ten."""
+
+    SUBJECT = "catalog.configuration.schedule"
+    REPLY = views.ScheduleView
+
+    configuration_id: UUID
+    limit: int = 50
+    cursor: str | None = None
+
+
+class PreviewSchedule(Query[views.SchedulePreview], frozen=True, kw_only=True):
+    """The next ten due times of a schedule that need not be anybody's yet."""
+
+    SUBJECT = "catalog.schedule.preview"
+    REPLY = views.SchedulePreview
+
+    schedule: str
+    timezone: str = ""
+    """IANA name; empty: the instance's own."""
 
 
 class SnapshotFact(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime
 from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
+from holdfast.events.schedule import CatchUp, DueOutcome
 from holdfast.events.work import DestinationType
 
 
@@ -53,6 +54,8 @@ class DestinationView(View, frozen=True, kw_only=True):
     local_device_id: UUID | None = None
     local_path: str | None = None
     prune_schedule: str
+    max_runs: int = 4
+    """How many runs it serves at once."""
     total_snapshots: int
     total_size: int
     """Bytes at the destination when it was last measured (after a prune); 0 before."""
@@ -90,6 +93,13 @@ class PolicyView(View, frozen=True, kw_only=True):
     schedule: str
     timezone: str
     enabled: bool
+    jitter_seconds: int
+    """Each configuration starts later than due by a time of its own, shorter than this."""
+    window_start: str | None
+    """HH:MM in the policy's zone: scheduled runs start only from then …"""
+    window_end: str | None
+    """… until then; an end before the start is on the next day."""
+    catch_up: CatchUp
     keep_last: int
     keep_hourly: int
     keep_daily: int
@@ -167,8 +177,13 @@ class RunView(View, frozen=True, kw_only=True):
     retry_of: UUID | None
     not_before: AwareTime | None
     """A retry waits until then."""
+    admitted_at: AwareTime | None = None
+    """When it was let in; ``queued`` before, and claimed once ``claim`` is above 0."""
     claim: int
     """How often an executor has taken it up."""
+    waiting_for: str = ""
+    """What keeps it from going on, if anything: who holds the repository's lock."""
+    waiting_since: AwareTime | None = None
     queued_at: AwareTime
     started_at: AwareTime | None
     completed_at: AwareTime | None
@@ -194,6 +209,45 @@ class RunPage(Page, frozen=True, kw_only=True):
     """Runs, newest first."""
 
     runs: tuple[RunView, ...]
+
+
+class DueTime(View, frozen=True, kw_only=True):
+    """A time that is still to come."""
+
+    scheduled_for: AwareTime
+    starts_at: AwareTime | None
+    """With jitter; null outside the window, where nothing starts."""
+
+
+class LedgerRow(View, frozen=True, kw_only=True):
+    """A due time that has passed, and what became of it."""
+
+    scheduled_for: AwareTime
+    outcome: DueOutcome
+    reason: str
+    run_id: UUID | None
+    recorded_at: AwareTime
+
+
+class ScheduleView(Page, frozen=True, kw_only=True):
+    """One configuration's due times."""
+
+    configuration_id: UUID
+    enabled: bool
+    """Both the configuration and its policy; otherwise nothing is to come."""
+    schedule: str
+    timezone: str
+    upcoming: tuple[DueTime, ...]
+    past: tuple[LedgerRow, ...]
+    """Newest first."""
+
+
+class SchedulePreview(View, frozen=True, kw_only=True):
+    """When a schedule comes due next."""
+
+    schedule: str
+    timezone: str
+    times: tuple[AwareTime, ...]
 
 
 class BackupStarted(View, frozen=True, kw_only=True):
@@ -222,6 +276,7 @@ class AppStatus(View, frozen=True, kw_only=True):
     configuration_id: UUID | None
     last_success_at: AwareTime | None
     last_status: RunStatus | None
+    next_due_at: AwareTime | None = None
 
 
 class StatusView(View, frozen=True, kw_only=True):

@@ -71,6 +71,7 @@ class ResticInterruptedError(ResticError):
     """restic was asked to end before it was done."""
 
     code = "restic_interrupted"
+    guidance = "Start it again, unless it was ended on purpose."
     retryable = True
 
 
@@ -108,6 +109,7 @@ class PathNotFoundError(ResticError):
     """The snapshot has no such file or directory."""
 
     code = "path_not_found"
+    guidance = "Name the path exactly as the snapshot lists it."
     status = 404
 
 
@@ -187,7 +189,10 @@ BY_WORDS: tuple[tuple[type[ResticError], str], ...] = (
     (
         UnreachableError,
         r"connection (refused|reset|timed out)|no such host|network is unreachable"
-        r"|no route to host|i/o timeout",
+        r"|no route to host|i/o timeout|tls handshake timeout|deadline exceeded"
+        r"|broken pipe|unexpected eof|request ?timeout|too many requests|slow ?down"
+        r"|reduce your request rate|internal ?(server)? ?error|bad gateway|gateway time-?out"
+        r"|service ?unavailable",
     ),
     (
         RepositoryDamagedError,

@@ -1,5 +1,6 @@
 """What every kind of storage can tell of a destination."""
 
+import re
 from typing import Protocol
 
 import msgspec
@@ -12,6 +13,16 @@ INITIALISATION = ("config", "keys")
 DATA_FOLDERS = ("data", "index", "snapshots")
 
 REPOSITORY_PARTS = frozenset((*INITIALISATION, *DATA_FOLDERS, "locks"))
+
+
+LOCK_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+def checked_lock(name: str) -> str:
+    """*name*, if a lock can have it.  Raises ValueError."""
+    if not LOCK_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no lock's name")
+    return name
 
 
 class S3Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,3 +100,13 @@ class Backend(Protocol):
 
     async def delete_key(self, name: str) -> None:
         """Remove a key file."""
+
+    async def list_locks(self) -> tuple[str, ...]:
+        """The names of restic's locks."""
+
+    async def delete_lock(self, name: str) -> None:
+        """Remove one of restic's locks; nothing else can be removed by it.
+
+        The caller has proved that its holder is dead.  A lock's name is never used again,
+        so this cannot hit a newer one.  Raises ValueError for what is no lock's name.
+        """

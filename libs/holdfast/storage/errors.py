@@ -114,6 +114,13 @@ class PathNotWritableError(StorageError):
     guidance = "Check its owner and mode, and that it is not mounted read-only."
 
 
+class StorageFullError(StorageError):
+    """There is no space left at the destination."""
+
+    code = "destination_full"
+    guidance = "Free some space or raise the quota; then prune the destination."
+
+
 class PathUnreadableError(StorageError):
     """The destination's path cannot be read."""
 
@@ -145,4 +152,5 @@ class NotJustInitialisedError(StorageError):
     """The repository holds data, so its initialisation is not undone."""
 
     code = "repository_holds_data"
+    guidance = "Take it over with its own password, or name another place."
     status = 409

@@ -1,18 +1,27 @@
 """A directory of this machine: a disk, a mounted NAS, a USB drive."""
 
 import asyncio
+import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from holdfast.storage.base import DATA_FOLDERS, REPOSITORY_PARTS, Found, LocalTarget
+from holdfast.storage.base import (
+    DATA_FOLDERS,
+    LOCK_NAME,
+    REPOSITORY_PARTS,
+    Found,
+    LocalTarget,
+    checked_lock,
+)
 from holdfast.storage.errors import (
     NotJustInitialisedError,
     PathMissingError,
     PathNotDirectoryError,
     PathNotWritableError,
     PathUnreadableError,
+    StorageFullError,
 )
 
 
@@ -47,6 +56,14 @@ class LocalBackend:
 
     async def delete_key(self, name: str) -> None:
         await asyncio.to_thread((self._path / "keys" / name).unlink, missing_ok=True)
+
+    async def list_locks(self) -> tuple[str, ...]:
+        names = await asyncio.to_thread(self._names, "locks")
+        return tuple(name for name in names if LOCK_NAME.fullmatch(name))
+
+    async def delete_lock(self, name: str) -> None:
+        path = self._path / "locks" / checked_lock(name)
+        await asyncio.to_thread(path.unlink, missing_ok=True)
 
     def _probe(self, write: bool) -> Found:
         place = self._parent if self._parent is not None else self._path
@@ -126,6 +143,10 @@ def _try_writing(place: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageFullError(
+                f"There is no space left at {place}.", detail=str(error)
+            ) from error
         raise PathNotWritableError(f"{place} cannot be written to.", detail=str(error)) from error
     finally:
         with suppress(OSError):

@@ -9,7 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-from holdfast.storage.base import DATA_FOLDERS, REPOSITORY_PARTS, Found, S3Target
+from holdfast.storage.base import (
+    DATA_FOLDERS,
+    LOCK_NAME,
+    REPOSITORY_PARTS,
+    Found,
+    S3Target,
+    checked_lock,
+)
 from holdfast.storage.errors import NotJustInitialisedError, NotStorageError
 from holdfast.storage.s3_address import bucket_folder, endpoint_url, repository_url
 from holdfast.storage.s3_errors import error_of
@@ -67,10 +74,7 @@ class S3Backend:
             await self.delete_key(name)
 
     async def list_keys(self) -> tuple[str, ...]:
-        prefix = self._folder + "keys/"
-        async with self._client() as client:
-            listed = await client.list_objects_v2(Bucket=self._target.bucket, Prefix=prefix)
-            return tuple(sorted(each["Key"][len(prefix) :] for each in listed.get("Contents", ())))
+        return await self._names("keys")
 
     async def read_key(self, name: str) -> bytes:
         async with self._client() as client:
@@ -85,6 +89,20 @@ class S3Backend:
     async def delete_key(self, name: str) -> None:
         async with self._client() as client:
             await client.delete_object(Bucket=self._target.bucket, Key=self._key(name))
+
+    async def list_locks(self) -> tuple[str, ...]:
+        return tuple(name for name in await self._names("locks") if LOCK_NAME.fullmatch(name))
+
+    async def delete_lock(self, name: str) -> None:
+        key = f"{self._folder}locks/{checked_lock(name)}"
+        async with self._client() as client:
+            await client.delete_object(Bucket=self._target.bucket, Key=key)
+
+    async def _names(self, folder: str) -> tuple[str, ...]:
+        prefix = f"{self._folder}{folder}/"
+        async with self._client() as client:
+            listed = await client.list_objects_v2(Bucket=self._target.bucket, Prefix=prefix)
+            return tuple(sorted(each["Key"][len(prefix) :] for each in listed.get("Contents", ())))
 
     def _key(self, name: str) -> str:
         return f"{self._folder}keys/{name}"

@@ -14,6 +14,7 @@ from holdfast.storage.errors import (
     HostNotFoundError,
     NoSuchBucketError,
     StorageError,
+    StorageFullError,
     TlsError,
     WrongRegionError,
 )
@@ -21,6 +22,9 @@ from holdfast.storage.errors import (
 BAD_CREDENTIALS = frozenset(
     ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthFailure", "401")
 )
+FULL = frozenset(("XMinioStorageFull", "QuotaExceeded", "StorageFull"))
+BUSY = frozenset((408, 429))
+"""The server did not wait, or has had enough for now."""
 WRONG_REGION = frozenset(
     (
         "PermanentRedirect",
@@ -59,9 +63,11 @@ def _from_answer(response: dict[str, object], target: S3Target) -> StorageError:
         return WrongRegionError(f"{where}, not in {target.region!r}.", detail=detail)
     if code == "RequestTimeTooSkewed":
         return ClockSkewError(detail=detail)
+    if code in FULL or status == 507:
+        return StorageFullError(detail=detail)
     if status == 403:
         return AccessDeniedError(detail=detail)
-    if status >= 500:
+    if status >= 500 or status in BUSY:
         return EndpointFaultError(detail=detail)
     return StorageError(detail=detail)
 

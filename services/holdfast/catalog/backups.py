@@ -69,8 +69,11 @@ async def start_backup(
     *,
     trigger: Trigger,
     scheduled_for: datetime | None = None,
+    not_after: datetime | None = None,
 ) -> None:
     """Queue it: the rows of its snapshots, then the run, then whatever may start.
+
+    After *not_after* it is not started any more.
 
     Retries that wait are superseded.  Raises NoDestinationError.
     """
@@ -99,6 +102,7 @@ async def start_backup(
             app_id=app.id,
             device_id=resolved.device.id,
             scheduled_for=scheduled_for,
+            not_after=not_after,
         ),
         work,
         now,
@@ -131,4 +135,7 @@ async def queue_backup(
     """The run and its snapshot rows, then admission, which looks at both."""
     if await runs.add(connection, new):
         await snapshots.add_rows(connection, work, now)
-        await runs.admit_queued(connection, now)
+        # A thousand that are due at once must not each look at all that are queued before:
+        # whatever thins out a crowd admits, and the keeper does every second.
+        if new.trigger is not Trigger.SCHEDULE or not await runs.is_crowded(connection):
+            await runs.admit_queued(connection, now)

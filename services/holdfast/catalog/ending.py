@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.domain.run import LOST
+from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
 from holdfast.catalog.retrying import queue_retry
 from holdfast.catalog.store import destinations, outbox, runs, snapshots
 from holdfast.catalog.store.pool import Connection
@@ -29,12 +29,13 @@ async def record_end(connection: Connection, run: RunRow, event: RunCompleted, d
     now = deps.now()
     # A destination that nothing was said of: the run is over, so its row must be too.
     await snapshots.end_rest(connection, run.id, _rest(event.status), event.failure or LOST, now)
+    is_last = retry_time(run.attempt, deps.settings.retry_delays, now) is None
     ended = await runs.end(
         connection,
         run.id,
         event.status,
         event.occurred_at,
-        failure=event.failure,
+        failure=after_last_try(event.failure, run.attempt) if is_last else event.failure,
         result=event.result,
     )
     if not ended:

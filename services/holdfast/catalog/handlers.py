@@ -5,17 +5,10 @@ id, and an outcome is written only where there is none.
 """
 
 from datetime import timedelta
-from typing import NamedTuple
-from uuid import UUID
 
 from holdfast.bus.errors import RetryLater
-from holdfast.catalog.backups import (
-    NoDestinationError,
-    NothingToBackUpError,
-    resolve,
-    start_backup,
-)
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.due import record_due
 from holdfast.catalog.ending import record_end
 from holdfast.catalog.store import destinations, ledger, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
@@ -24,7 +17,6 @@ from holdfast.events.retention import ForgetRequested, PruneRequested
 from holdfast.events.run import Operation, RunCompleted, Trigger
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
 from holdfast.events.work import ForgetAdmitted, PruneAdmitted
-from holdfast.kernel.errors import NotFoundError
 from holdfast.kernel.ids import derived_id
 from holdfast.telemetry.logs import Log
 
@@ -38,34 +30,10 @@ ORDER_PATIENCE = timedelta(minutes=1)
 the words on the snapshots may still wait in the stream."""
 
 
-class _Fate(NamedTuple):
-    """What became of a due time."""
-
-    outcome: str
-    reason: str = ""
-    run_id: UUID | None = None
-
-
 async def on_backup_due(event: BackupDue, deps: Deps) -> None:
     """Write the due times down, and start the backup unless there is a reason not to."""
-    configuration_id, now = event.configuration_id, deps.now()
     async with transaction(deps.pool) as connection:
-        if await ledger.is_recorded(connection, configuration_id, event.scheduled_for):
-            return
-        await runs.lock_admission(connection)
-        for earlier in event.coalesced:
-            await ledger.record(connection, configuration_id, earlier, "coalesced", now)
-        fate = await _start_due(connection, event, deps)
-        recorded = await ledger.record(
-            connection,
-            configuration_id,
-            event.scheduled_for,
-            fate.outcome,
-            now,
-            reason=fate.reason,
-            run_id=fate.run_id,
-        )
-    log.info("backup_due", outcome=fate.outcome, reason=fate.reason, recorded=recorded)
+        await record_due(connection, event, deps)
     deps.wake.set()
 
 
@@ -159,37 +127,6 @@ async def on_prune_requested(event: PruneRequested, deps: Deps) -> None:
             runs.NewRun(operation=Operation.PRUNE, work=work, trigger=Trigger.RETENTION),
         )
     deps.wake.set()
-
-
-async def _start_due(connection: Connection, event: BackupDue, deps: Deps) -> _Fate:
-    """Start the backup, or say why not."""
-    try:
-        resolved = await resolve(connection, event.configuration_id)
-    except NotFoundError:
-        return _Fate("skipped", "the configuration is deleted")
-    except NothingToBackUpError:
-        return _Fate("skipped", "there is no app")
-    if not resolved.configuration.enabled:
-        return _Fate("skipped", "the configuration is switched off")
-    if not resolved.policy.enabled:
-        return _Fate("skipped", "the policy is switched off")
-    going = await runs.unfinished_backup(connection, event.configuration_id)
-    if going is not None:
-        return _Fate("coalesced", f"run {going} has not ended")
-
-    run_id = derived_id("backup", event.configuration_id, event.scheduled_for.isoformat())
-    try:
-        await start_backup(
-            connection,
-            resolved,
-            run_id,
-            deps,
-            trigger=Trigger.SCHEDULE,
-            scheduled_for=event.scheduled_for,
-        )
-    except NoDestinationError:
-        return _Fate("skipped", "there is no enabled destination")
-    return _Fate("fired", run_id=run_id)
 
 
 def _wait_for_snapshots(event: RunCompleted, deps: Deps) -> None:

@@ -7,8 +7,11 @@ from datetime import timedelta
 import msgspec
 
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.run import EXECUTORS_DIED, MOST_DEATHS, WINDOW_OVER
+from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import outbox, runs
-from holdfast.catalog.store.pool import transaction
+from holdfast.catalog.store.pool import reading, transaction
+from holdfast.events.run import RunStatus
 from holdfast.kernel.errors import UnavailableError
 from holdfast.kernel.ids import new_id
 from holdfast.telemetry.logs import Log
@@ -22,6 +25,12 @@ put on the queue again: its message may be lost.  The queue keeps one a run, so 
 does no harm when the message is there."""
 
 SWEEP_SECONDS = 10.0
+
+
+def found_within(claim_seconds: float) -> float:
+    """Seconds from the death of an executor until its run is on the queue for another one, even
+    if its message is lost: the claim runs out, silence, the next sweep, the next relay."""
+    return claim_seconds + SILENCE.total_seconds() + SWEEP_SECONDS + 2 * LOOK_SECONDS
 
 
 class Keeper:
@@ -46,18 +55,43 @@ class Keeper:
         now = self._deps.now()
         async with transaction(self._deps.pool) as connection:
             due = await runs.next_not_before(connection)
-            if due is not None and due <= now and await runs.admit_queued(connection, now):
+            wanted = (due is not None and due <= now) or await runs.is_crowded(connection)
+            if wanted and await runs.admit_queued(connection, now):
                 self._deps.wake.set()
+        await self._end_expired()
         if (now - self._swept_at).total_seconds() >= SWEEP_SECONDS:
             self._swept_at = now
             await self.sweep()
 
+    async def _end_expired(self) -> None:
+        """A run that waited past the end of its window has failed: it is not started."""
+        now = self._deps.now()
+        async with reading(self._deps.pool) as connection:
+            if not await runs.expired(connection, now):
+                return
+        async with transaction(self._deps.pool) as connection:
+            await runs.lock_admission(connection)
+            for run_id in await runs.expired(connection, now):
+                await end_here(connection, run_id, RunStatus.FAILED, WINDOW_OVER, now)
+            await runs.admit_queued(connection, now)
+        self._deps.wake.set()
+
     async def sweep(self) -> None:
-        """Queue the work of silent runs again."""
+        """End what no executor survives, and queue the work of other silent runs again."""
         now = self._deps.now()
         async with transaction(self._deps.pool) as connection:
+            await runs.lock_admission(connection)
+            hopeless = await runs.dead_too_often(connection, now, MOST_DEATHS)
+            for run_id in hopeless:
+                log.error("executors_died", run_id=str(run_id), times=MOST_DEATHS)
+                await end_here(connection, run_id, RunStatus.FAILED, EXECUTORS_DIED, now)
+            if hopeless:
+                await runs.admit_queued(connection, now)
+                self._deps.wake.set()
             for run in await runs.silent(connection, now - SILENCE):
                 log.warning("silent_run", run_id=str(run.id), claim=run.claim)
+                waits = f"Waits for an executor of site {run.event.site!r}."
+                await runs.tell_waiting(connection, run.id, waits)
                 # A new id: the old one would be dropped as a repeat.
                 await outbox.add(connection, msgspec.structs.replace(run.event, event_id=new_id()))
                 self._deps.wake.set()

@@ -16,6 +16,9 @@ async def queue_retry(connection: Connection, run: runs.RunRow, deps: Deps) -> N
     if not missing or not_before is None or not isinstance(work, BackupRequested):
         return
     again = retry_work(work, missing, now)
+    not_after = await runs.window_end(connection, run.id)
+    if not_after is not None and not_before >= not_after:
+        return  # a retry, too, may only start in the window; the next due time is the next try
     new = runs.NewRun(
         operation=Operation.BACKUP,
         work=again,
@@ -26,6 +29,7 @@ async def queue_retry(connection: Connection, run: runs.RunRow, deps: Deps) -> N
         attempt=run.attempt + 1,
         retry_of=run.id,
         not_before=not_before,
+        not_after=not_after,
     )
     if await runs.add(connection, new):
         await snapshots.add_rows(connection, again, now)

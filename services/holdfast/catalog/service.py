@@ -108,7 +108,10 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.CancelRun, runs.answer_cancel_run, deps),
         answer(queries.ClaimRun, executors.answer_claim_run, deps),
         answer(queries.Heartbeat, executors.answer_heartbeat, deps),
+        answer(queries.ReleaseClaim, executors.answer_release_claim, deps),
         answer(queries.ListSchedules, schedules.answer_list_schedules, deps),
+        answer(queries.GetConfigurationSchedule, schedules.answer_get_configuration_schedule, deps),
+        answer(queries.PreviewSchedule, schedules.answer_preview_schedule, deps),
         answer(queries.GetRetentionView, schedules.answer_get_retention_view, deps),
         answer(queries.GetPruneView, schedules.answer_get_prune_view, deps),
     ]

@@ -138,12 +138,13 @@ def status() -> int:
     """Print the house at a glance; 1 when an app has no good backup."""
     with GatewayClient.find() as client:
         view = client.get("/status", StatusView)
-    apps = Table("app", "last good backup", "last run", box=None)
+    apps = Table("app", "last good backup", "last run", "next due", box=None)
     for each in view.apps:
         apps.add_row(
             each.name,
             when(each.last_success_at) or "[red]never[/red]",
             each.last_status.value if each.last_status else "",
+            when(each.next_due_at),
         )
     places = Table("destination", "type", "snapshots", "last backup", box=None)
     for place in view.destinations:

@@ -37,6 +37,11 @@ class SecretsMissingError(HoldfastError):
     guidance = "Add the destination again with its password."
 
 
+def notes_in(cache: Path) -> Path:
+    """Where each restic of ours has a note while it lives: see ``holdfast.devices.holders``."""
+    return cache / "restics"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deps:
     """What the executor is made of."""
@@ -53,8 +58,15 @@ class Deps:
     slots: int
     claim_seconds: float
     cache: Path
-    lock_patience: timedelta = timedelta(minutes=1)
-    """How long restic waits for the lock of a living one."""
+    lock_wait: timedelta = timedelta(hours=1)
+    """How long a run waits for the lock of a living one before it fails."""
+    lock_poll_seconds: float = 20.0
+    """A run that waits looks again after so long."""
+
+    @property
+    def notes(self) -> Path:
+        """The notes of the restics that live."""
+        return notes_in(self.cache)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,15 +87,14 @@ class Attempt:
         """Whether another attempt may have left something behind."""
         return self.claim.claim > 1
 
-    def restic(self, address: DestinationAddress, *, retry_lock: timedelta | None = None) -> Restic:
-        """restic for the repository at *address*.  It does not wait for a lock unless told."""
+    def restic(self, address: DestinationAddress) -> Restic:
+        """restic for the repository at *address*.  It does not wait for a lock: the run does."""
         cache = self.deps.cache / str(address.destination_id)
         return Restic(
             self.deps.restic,
             self.deps.runner,
             repository_of(address, self._secrets_of(address), cache),
             run_id=str(self.work.run_id),
-            retry_lock=retry_lock,
         )
 
     def storage(self, address: DestinationAddress, *, parent: str = "") -> Backend:

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import Work
-from holdfast.events.queries import Claim, ClaimRun, claim_purpose
+from holdfast.events.queries import Claim, ClaimRun, ReleaseClaim, Released, claim_purpose
 from holdfast.events.run import RunCompleted, RunStatus
 from holdfast.events.work import BackupRequested, DestinationSecrets
 from holdfast.executor.attempt import Attempt, Deps, SecretsMissingError
@@ -24,6 +24,7 @@ from holdfast.executor.domain import (
     where_raised,
 )
 from holdfast.executor.hold import Hold, Reason, StoppedError
+from holdfast.executor.locks import LockWaitError
 from holdfast.executor.operations import OPERATES
 from holdfast.executor.progress import Progress
 from holdfast.kernel.errors import HoldfastError
@@ -40,6 +41,9 @@ RETRY_SECONDS = 2.0
 
 LEAVING_SECONDS = 1.0
 """A run that this process leaves behind is there for the next one after so long."""
+
+RELEASE_SECONDS = 3.0
+"""So long a process that ends waits for the catalog."""
 
 LONGEST_RETRY_SECONDS = 60.0
 
@@ -194,12 +198,36 @@ async def _work(deps: Deps, work: Work, claim: Claim, hold: Hold, lasts: float) 
             )
             outcome = await _operate(attempt)
         await _tell(attempt, outcome)
+    except LockWaitError as locked:
+        log.info("run_waits", reason=locked.reason)
+        query = ReleaseClaim(
+            run_id=work.run_id,
+            claim=claim.claim,
+            waiting_for=locked.reason,
+            wait_seconds=deps.lock_poll_seconds,
+        )
+        released = await _release(deps, query)
+        return Done() if released else Again(lasts)
     except StoppedError as stopped:
+        log.info("run_left", reason=stopped.reason.value)
+        if stopped.reason is Reason.LEAVING:
+            # Otherwise whoever comes next would wait until the claim has run out.
+            await _release(deps, ReleaseClaim(run_id=work.run_id, claim=claim.claim))
+            return Again(LEAVING_SECONDS)
         # Fenced: another executor has the message as well; what we say about ours must not
         # take it away from that one, so it comes back and is found to be held or ended.
-        log.info("run_left", reason=stopped.reason.value)
-        return Again(LEAVING_SECONDS if stopped.reason is Reason.LEAVING else lasts)
+        return Again(lasts)
     return Done()
+
+
+async def _release(deps: Deps, query: ReleaseClaim) -> bool:
+    """Give the claim back; whether the catalog took it.  If not, it runs out by itself."""
+    try:
+        released: Released = await deps.bus.request(query, timeout=RELEASE_SECONDS)
+        return released.held
+    except HoldfastError as error:
+        log.warning("claim_not_released", error=str(error), code=error.code)
+        return False
 
 
 def _open_secrets(
@@ -219,7 +247,8 @@ def _open_secrets(
 
 
 async def _operate(attempt: Attempt) -> Outcome:
-    """The run's outcome, whatever happens.  Raises StoppedError only when none may be told."""
+    """The run's outcome, whatever happens.  Raises StoppedError only when none may be told,
+    and LockWaitError when there is none yet."""
     work = attempt.work
     try:
         return await OPERATES[type(work)](attempt, work)
@@ -227,6 +256,8 @@ async def _operate(attempt: Attempt) -> Outcome:
         if stopped.reason is not Reason.CANCELLED:
             raise
         return Outcome(status=RunStatus.CANCELLED, failure=CANCELLED)
+    except LockWaitError:
+        raise
     except HoldfastError as error:
         failure = failure_of(error, attempt.all_secrets())
         log.warning("run_failed", code=failure.code, error=failure.message, detail=failure.detail)

@@ -36,7 +36,7 @@ async def reach(attempt: Attempt, address: DestinationAddress) -> Restic:
         raise missing(address)
     restic = attempt.restic(address)
     if attempt.is_takeover:
-        await clear_predecessors_lock(attempt, restic)
+        await clear_predecessors_lock(attempt, address)
         await identify(restic, address)
     return restic
 

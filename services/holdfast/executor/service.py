@@ -4,9 +4,10 @@ import os
 import secrets
 import socket
 import time
+from datetime import timedelta
 
 from holdfast.devices.local import LocalRunner
-from holdfast.executor.attempt import Deps
+from holdfast.executor.attempt import Deps, notes_in
 from holdfast.executor.worker import Worker
 from holdfast.restic.binary import find_restic
 from holdfast.runtime import Runtime, Service
@@ -25,11 +26,12 @@ async def build(runtime: Runtime) -> Service:
             # Of this process alone, in memory alone: what is sealed to it dies with it.
             key=ReceiverKey.generate(),
             restic=find_restic(settings.restic),
-            runner=LocalRunner(),
+            runner=LocalRunner(notes=notes_in(settings.cache)),
             site=settings.site,
             slots=settings.executor_slots,
             claim_seconds=settings.claim_seconds,
             cache=settings.cache,
+            lock_wait=timedelta(seconds=settings.lock_wait_seconds),
         )
     )
     return Service(name="executor", runs=[worker.run, worker.hear_cancels])

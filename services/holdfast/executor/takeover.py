@@ -1,9 +1,11 @@
 """Taking up a run that another attempt left: its restic first, then its lock."""
 
 from holdfast.devices.local import end_leftovers
+from holdfast.events.work import DestinationAddress
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.locks import clear_dead
 from holdfast.restic import Restic
-from holdfast.restic.commands import snapshots, unlock
+from holdfast.restic.commands import snapshots
 from holdfast.restic.commands.snapshots import Snapshot, SnapshotsOptions
 from holdfast.telemetry.logs import Log
 
@@ -22,10 +24,10 @@ async def end_predecessor(attempt: Attempt) -> None:
     log.info("run_taken_over", run_id=run_id, claim=attempt.claim.claim, ended=ended)
 
 
-async def clear_predecessors_lock(attempt: Attempt, restic: Restic) -> None:
+async def clear_predecessors_lock(attempt: Attempt, address: DestinationAddress) -> None:
     """Remove the lock that a killed restic left.  A living one's stays."""
     if attempt.is_takeover:
-        await unlock.run(restic)
+        await clear_dead(attempt, address)
 
 
 async def snapshot_of_predecessor(attempt: Attempt, restic: Restic, tag: str) -> Snapshot | None:

@@ -5,7 +5,7 @@ from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
 
 from holdfast.gateway.api.apps import AppRoutes
-from holdfast.gateway.api.configurations import ConfigurationRoutes
+from holdfast.gateway.api.configurations import ConfigurationRoutes, preview_schedule
 from holdfast.gateway.api.destinations import DestinationRoutes
 from holdfast.gateway.api.devices import DeviceRoutes
 from holdfast.gateway.api.health import health, metrics, ready
@@ -41,6 +41,7 @@ def create_app(deps: Deps, openapi_config: OpenAPIConfig | None = None) -> Lites
                     AppRoutes,
                     PolicyRoutes,
                     ConfigurationRoutes,
+                    preview_schedule,
                     SnapshotRoutes,
                     RunRoutes,
                     status,

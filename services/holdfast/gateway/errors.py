@@ -54,6 +54,7 @@ DESTINATION_FAULTS = frozenset(
         "clock_skew",
         "connection_refused",
         "connection_timeout",
+        "destination_full",
         "destination_unusable",
         "endpoint_fault",
         "foreign_repository",

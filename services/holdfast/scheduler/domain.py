@@ -10,10 +10,19 @@ import msgspec
 from holdfast.events.due import BackupDue, PruneDue
 from holdfast.events.queries import ScheduleEntry
 from holdfast.kernel.ids import derived_id
-from holdfast.scheduler.cron import Schedule, missed, next_due, parse
+from holdfast.schedule import Rules, newest_due, passed, rules_of
 
 Key = tuple[str, UUID]
 """Kind and id: whose schedule it is."""
+
+
+PRUNE = "prune"
+
+MOST_TOLD = 1000
+"""How many due times one event tells of; of more, several events do."""
+
+MOST_AT_ONCE = 5000
+"""How many due times are looked up before somebody else gets a turn."""
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,20 +33,14 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_for: datetime
     coalesced: tuple[datetime, ...] = ()
     """Earlier times that passed unused, oldest first."""
-
-
-def due_from(kind: str, id: UUID, times: tuple[datetime, ...]) -> Due:
-    """One due thing for all the times that passed: the newest counts, it stands for the others.
-
-    Somebody whose machine was off for a week wants one backup now, not seven.
-    """
-    return Due(kind=kind, id=id, scheduled_for=times[-1], coalesced=times[:-1])
+    more: bool = False
+    """Later ones have passed, too, and are told next."""
 
 
 def event_of(due: Due, now: datetime) -> BackupDue | PruneDue:
     """What is said.  The id depends on kind, id and time alone: whoever says it says the same."""
     event_id = derived_id(due.kind, due.id, due.scheduled_for.isoformat())
-    if due.kind == "prune":
+    if due.kind == PRUNE:
         return PruneDue(
             event_id=event_id,
             occurred_at=now,
@@ -50,14 +53,16 @@ def event_of(due: Due, now: datetime) -> BackupDue | PruneDue:
         configuration_id=due.id,
         scheduled_for=due.scheduled_for,
         coalesced=due.coalesced,
+        more=due.more,
     )
 
 
 class Slot(msgspec.Struct, kw_only=True):
     """One entry's place in the timetable."""
 
-    schedule: Schedule
+    rules: Rules
     next_at: datetime | None
+    """When the next one is to start."""
 
 
 class Timetable:
@@ -75,19 +80,26 @@ class Timetable:
         return len(self._slots)
 
     def put(self, entry: ScheduleEntry) -> None:
-        """Add an entry, or take over what changed.  Raises InvalidScheduleError.
+        """Add an entry, or take over what changed.  Raises InvalidRequestError.
 
         Its ``after`` only grows here: the catalog's record may be older than what was
         just fired, and a time must not be fired twice.
         """
         key = (entry.kind, entry.id)
-        schedule = parse(entry.schedule, entry.timezone)
+        rules = rules_of(
+            entry.id,
+            entry.schedule,
+            entry.timezone,
+            jitter_seconds=entry.jitter_seconds,
+            window_start=entry.window_start,
+            window_end=entry.window_end,
+        )
         after = max(entry.after, self._after.get(key, entry.after))
+        known = self._after.get(key) == after
         self._after[key] = after
         slot = self._slots.get(key)
-        if slot is not None and slot.schedule == schedule and _still(slot.next_at, after):
-            return
-        self._place(key, schedule)
+        if slot is None or slot.rules != rules or not known:
+            self._place(key, rules)
 
     def keep_only(self, keys: Iterable[Key]) -> None:
         """Drop what is not among *keys*.  What was fired is remembered: it may come back."""
@@ -107,34 +119,49 @@ class Timetable:
     def due(self, now: datetime, most: int) -> tuple[Due, ...]:
         """Up to *most* that are due, longest due first.  Each stays due until ``fired``."""
         ready: list[tuple[datetime, str, UUID]] = []
-        while len(ready) < most and (at := self.next_at()) is not None and at <= now:
+        found: list[Due] = []
+        times = 0
+        while len(found) < most and times < MOST_AT_ONCE:
+            at = self.next_at()
+            if at is None or at > now:
+                break
             place = heapq.heappop(self._heap)
-            if place not in ready[-1:]:
-                ready.append(place)
+            if place in ready[-1:]:
+                continue  # put there twice
+            ready.append(place)
+            found.append(self._due_from(place, now))
+            times += 1 + len(found[-1].coalesced)
         for place in ready:
             heapq.heappush(self._heap, place)
-        return tuple(self._due_from(place, now) for place in ready)
+        return tuple(found)
 
     def _due_from(self, place: tuple[datetime, str, UUID], now: datetime) -> Due:
+        """One due thing for all the times that passed: it stands for the earlier ones.
+
+        Somebody whose machine was off for a week wants one backup now, not seven.
+        """
         at, kind, id = place
-        times = missed(self._slots[kind, id].schedule, self._after[kind, id], now)
-        return due_from(kind, id, times or (at,))
+        rules, after = self._slots[kind, id].rules, self._after[kind, id]
+        if kind == PRUNE:
+            # Nobody keeps a record of each: the newest is enough.
+            newest = newest_due(rules.schedule, after, now)
+            return Due(kind=kind, id=id, scheduled_for=newest or at)
+        times, more = passed(rules, after, now, MOST_TOLD)
+        *earlier, newest = times
+        return Due(kind=kind, id=id, scheduled_for=newest, coalesced=tuple(earlier), more=more)
 
     def fired(self, due: Due) -> None:
         """It was said and kept by the stream: only later times count from now on."""
         key = (due.kind, due.id)
-        self._after[key] = max(due.scheduled_for, self._after.get(key, due.scheduled_for))
+        after = self._after.get(key, due.scheduled_for)
+        self._after[key] = max(due.scheduled_for, after)
         slot = self._slots.get(key)
-        if slot is not None and not _still(slot.next_at, self._after[key]):
-            self._place(key, slot.schedule)
+        if slot is not None and due.scheduled_for >= after:
+            self._place(key, slot.rules)
 
-    def _place(self, key: Key, schedule: Schedule) -> None:
-        at = next_due(schedule, self._after[key])
-        self._slots[key] = Slot(schedule=schedule, next_at=at)
+    def _place(self, key: Key, rules: Rules) -> None:
+        time = next(rules.due_after(self._after[key]), None)
+        at = None if time is None else rules.starts_at(time)
+        self._slots[key] = Slot(rules=rules, next_at=at)
         if at is not None:
             heapq.heappush(self._heap, (at, *key))
-
-
-def _still(next_at: datetime | None, after: datetime) -> bool:
-    """Whether a next time that was computed before is the next one after *after*, too."""
-    return next_at is None or next_at > after

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, TypeVar
+from uuid import UUID
 
 from holdfast.events.base import Event
 from holdfast.events.queries import ListSchedules, Query, ScheduleEntry
 from holdfast.kernel.clock import Now
-from holdfast.kernel.errors import HoldfastError
-from holdfast.scheduler.cron import InvalidScheduleError
+from holdfast.kernel.errors import HoldfastError, InvalidRequestError
 from holdfast.scheduler.domain import Due, Timetable, event_of
 from holdfast.telemetry.logs import Log
 
@@ -86,7 +86,7 @@ class Ticker:
         # Before the question: what changes after the answer was made must be asked for again.
         self._reload_wanted = False
         try:
-            entries = await self._bus.request(ListSchedules())
+            entries = await self._ask()
         except HoldfastError as error:
             self._reload_wanted = True
             log.warning("timetable_not_loaded", error=str(error))
@@ -99,10 +99,21 @@ class Ticker:
                 await asyncio.sleep(0)
         log.debug("timetable_loaded", entries=len(entries))
 
+    async def _ask(self) -> list[ScheduleEntry]:
+        """The whole timetable, page by page."""
+        entries: list[ScheduleEntry] = []
+        after: UUID | None = None
+        while True:
+            page = await self._bus.request(ListSchedules(after_id=after))
+            entries += page.entries
+            if page.next_after_id is None:
+                return entries
+            after = page.next_after_id
+
     def _put(self, entry: ScheduleEntry) -> None:
         try:
             self._timetable.put(entry)
-        except InvalidScheduleError as error:
+        except InvalidRequestError as error:
             # The catalog refuses such a schedule; if one is there, the others must still run.
             log.error("schedule_invalid", kind=entry.kind, id=str(entry.id), error=str(error))
 
@@ -115,6 +126,7 @@ class Ticker:
                 return True
             if not await self._say(due, now):
                 return False
+            await asyncio.sleep(0)
 
     async def _say(self, due: Sequence[Due], now: datetime) -> bool:
         """Publish each; only what the stream acknowledged counts as fired."""
@@ -139,6 +151,7 @@ def _log_said(due: Due) -> None:
         id=str(due.id),
         scheduled_for=due.scheduled_for.isoformat(),
         coalesced=len(due.coalesced),
+        more=due.more,
     )
 
 

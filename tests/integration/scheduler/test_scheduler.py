@@ -1,6 +1,7 @@
 """Two schedulers on a real bus: they say one thing, and each hears of a change."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,10 +13,11 @@ from holdfast.bus import Bus
 from holdfast.bus.answers import Answerer, AnswerTo
 from holdfast.events.changes import Change, ConfigurationChanged
 from holdfast.events.due import BackupDue
-from holdfast.events.queries import ListSchedules, ScheduleEntry
+from holdfast.events.queries import ListSchedules, ScheduleEntries, ScheduleEntry
 from holdfast.kernel.ids import derived_id, new_id
 from holdfast.runtime import Runtime
 from holdfast.scheduler.service import build
+from holdfast.scheduler.ticker import Ticker
 from holdfast.settings import Settings
 
 pytestmark = pytest.mark.nats
@@ -33,9 +35,9 @@ class Catalog:
         self.entries: tuple[ScheduleEntry, ...] = ()
         self.asked = 0
 
-    async def schedules(self, _: ListSchedules) -> tuple[ScheduleEntry, ...]:
+    async def schedules(self, _: ListSchedules) -> ScheduleEntries:
         self.asked += 1
-        return self.entries
+        return ScheduleEntries(entries=self.entries)
 
 
 def entry(configuration_id: UUID) -> ScheduleEntry:
@@ -138,3 +140,36 @@ async def test_each_of_two_hears_of_a_change(bus: Bus, catalog: Catalog, start: 
             if isinstance(event, BackupDue):
                 break
     assert event.configuration_id == PHOTOS
+
+
+async def test_one_that_dies_in_mid_minute_is_made_up_for_by_the_other(
+    nats_url: str, bus: Bus, catalog: Catalog, start: Start
+) -> None:
+    """Two processes in all but name: one is cut off after some of its words went out."""
+    ids = [derived_id("app", number) for number in range(500)]
+    catalog.entries = tuple(entry(each) for each in ids)
+    doomed = await Bus.open(nats_url, "scheduler")
+    dying = Ticker(doomed, lambda: NOW, time.monotonic)
+    stepping = asyncio.create_task(dying.step())
+
+    async def some_were_said() -> bool:
+        return await kept(bus) >= 50
+
+    await until(some_were_said)
+    stepping.cancel()
+    await asyncio.gather(stepping, return_exceptions=True)
+    await doomed.client.close()  # as a kill does it: nothing is flushed
+    said_by_the_first = await kept(bus)
+    await start()
+
+    async def all_were_said() -> bool:
+        return await kept(bus) >= len(ids)
+
+    before = time.monotonic()
+    await until(all_were_said)
+    assert said_by_the_first < len(ids)
+    assert time.monotonic() - before < 10
+    events = bus.facts(after_sequence=0)
+    found = [(await anext(events))[1] for _ in ids]
+    assert {each.configuration_id for each in found if isinstance(each, BackupDue)} == set(ids)
+    assert await kept(bus) == len(ids)

@@ -1,7 +1,10 @@
 """Which runs may start: the rules one by one, then all of them under a simulated load."""
 
-from collections import Counter
+import random
+from collections import Counter, deque
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 import pytest
@@ -9,7 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from holdfast.catalog.domain.admission import BACKUPS_PER_DEVICE, PATIENCE, Candidate, admit
+from holdfast.catalog.domain.admission import (
+    BACKUPS_PER_DEVICE,
+    PATIENCE,
+    RUNS_PER_DESTINATION,
+    Candidate,
+    admit,
+)
 from holdfast.events.run import Operation, Trigger
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -127,6 +136,36 @@ def test_shared_work_that_waits_for_its_device_does_not_hold_up_a_repository() -
     assert admitted([waiting, run(2, Operation.FORGET, A, age=5)], busy) == [2]
 
 
+def test_a_destination_serves_so_many_runs_at_once_and_the_others_theirs() -> None:
+    queued = [run(number, age=10 - number) for number in range(RUNS_PER_DESTINATION + 2)]
+
+    assert admitted(queued) == list(range(RUNS_PER_DESTINATION))
+    assert admitted(queued[3:], queued[:3]) == [3]
+    assert admitted([*queued[4:], run(50, Operation.BACKUP, B)], queued[:4]) == [50]
+    assert [one.int for one in admit(queued, [], NOW, {A: 1, B: 9})] == [0]
+
+
+def test_a_run_that_waits_for_a_full_destination_holds_up_no_other() -> None:
+    full = [run(number, Operation.BACKUP, B) for number in range(10, 14)]
+    both = run(1, Operation.BACKUP, A, B, age=10)
+
+    behind = [run(number, Operation.BACKUP, A, age=5) for number in (2, 3)]
+    assert admitted([both, *behind, run(4, Operation.RESTORE, A)], full) == [2, 3, 4]
+    assert admitted([both, run(5, Operation.FORGET, A)], full) == [5]
+
+
+def test_a_patient_run_keeps_one_place_at_each_of_its_destinations() -> None:
+    full = [run(number, Operation.BACKUP, B) for number in range(10, 14)]
+    patient = [
+        run(number, Operation.BACKUP, A, B, age=PATIENCE.total_seconds() + 9 - number)
+        for number in (1, 2)
+    ]
+    behind = [run(number, Operation.BACKUP, A, age=9 - number) for number in range(3, 9)]
+
+    assert admitted([*patient, *behind], full) == [3, 4, 5]
+    assert admitted([*patient, *behind], full[:3]) == [1, 3, 4]
+
+
 # ---- under load
 
 candidates = st.builds(
@@ -152,7 +191,8 @@ candidates = st.builds(
 class House:
     """Runs arrive, are admitted and end, a minute a step."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: dict[UUID, int] | None = None) -> None:
+        self.limits = limits or {}
         self.now = NOW
         self.queued: list[Candidate] = []
         self.active: dict[Candidate, datetime] = {}
@@ -162,7 +202,7 @@ class House:
         self.now += timedelta(minutes=1)
         self.active = {one: end for one, end in self.active.items() if end > self.now}
         self.queued += [replace(one, queued_at=self.now) for one in arrivals]
-        for run_id in admit(self.queued, self.active, self.now):
+        for run_id in admit(self.queued, self.active, self.now, self.limits):
             (one,) = [each for each in self.queued if each.id == run_id]
             self.queued.remove(one)
             self.active[one] = self.now + timedelta(minutes=minutes)
@@ -173,6 +213,7 @@ class House:
         for place in (A, B, C):
             users = [one for one in self.active if place in one.destination_ids]
             assert len(users) == 1 or not any(one.exclusive for one in users)
+            assert len(users) <= self.limits.get(place, RUNS_PER_DESTINATION)
         backups = [one for one in self.active if one.operation is Operation.BACKUP]
         devices = Counter(one.device_id for one in backups if one.device_id)
         assert max(devices.values(), default=0) <= BACKUPS_PER_DEVICE
@@ -237,3 +278,139 @@ def test_a_retry_does_not_grow_old_before_its_time() -> None:
     retry = run(1, age=2 * PATIENCE.total_seconds(), not_before=NOW)
 
     assert admitted([retry, run(2, age=5, trigger=Trigger.MANUAL)]) == [2, 1]
+
+
+# ---- thousands
+
+
+class Arrival(NamedTuple):
+    run: Candidate
+    lasts: timedelta
+
+
+class Simulated:
+    """A big house for days: every run its own time, a minute a step."""
+
+    def __init__(self, arrivals: Iterable[Arrival], limits: dict[UUID, int]) -> None:
+        self.limits = limits
+        self.coming = deque(arrivals)
+        self.queued: dict[UUID, Candidate] = {}
+        self.active: dict[UUID, tuple[Candidate, datetime]] = {}
+        self.waited: dict[UUID, timedelta] = {}
+        self.lasts: dict[UUID, timedelta] = {}
+        self.longest = max(each.lasts for each in self.coming)
+        self.oldest: tuple[UUID, datetime] | None = None
+
+    def go(self) -> "Simulated":
+        now = NOW
+        while self.coming or self.queued or self.active:
+            now += timedelta(minutes=1)
+            self.step(now)
+            assert now < NOW + timedelta(days=60), "it does not drain"
+        return self
+
+    def step(self, now: datetime) -> None:
+        ended = [id for id, (_, end) in self.active.items() if end <= now]
+        for id in ended:
+            del self.active[id]
+        while self.coming and self.coming[0].run.queued_at <= now:
+            arrival = self.coming.popleft()
+            self.queued[arrival.run.id] = arrival.run
+            self.lasts[arrival.run.id] = arrival.lasts
+        active = [one for one, _ in self.active.values()]
+        for run_id in admit(self.queued.values(), active, now, self.limits):
+            one = self.queued.pop(run_id)
+            self.waited[run_id] = now - one.queued_at
+            self.active[run_id] = (one, now + self.lasts[run_id])
+        self.check(now)
+
+    def check(self, now: datetime) -> None:
+        running = [one for one, _ in self.active.values()]
+        users = Counter(place for one in running for place in one.destination_ids)
+        alone = [place for one in running if one.exclusive for place in one.destination_ids]
+        assert all(users[place] == 1 for place in alone)
+        assert all(
+            count <= self.limits.get(place, RUNS_PER_DESTINATION) for place, count in users.items()
+        )
+        devices = Counter(one.device_id for one in running if one.operation is Operation.BACKUP)
+        assert max(devices.values(), default=0) <= BACKUPS_PER_DEVICE
+        self.check_bound(now)
+
+    def check_bound(self, now: datetime) -> None:
+        """Once it is patient, the oldest starts within three times the longest run."""
+        if not self.queued:
+            self.oldest = None
+            return
+        first = min(self.queued.values(), key=lambda one: (one.waits_since, one.id))
+        if now - first.waits_since < PATIENCE:
+            self.oldest = None
+        elif self.oldest is None or self.oldest[0] != first.id:
+            self.oldest = (first.id, now)
+        else:
+            assert now - self.oldest[1] <= 3 * self.longest + timedelta(minutes=1), first
+
+
+OFTEN = {Operation.BACKUP: 70, Operation.FORGET: 12}
+PLACES = tuple(UUID(int=0x100 + number) for number in range(8))
+
+
+def crowd(seed: int, count: int) -> list[Arrival]:
+    """*count* runs of 150 configurations on 25 devices, about as many as the house can do."""
+    chance = random.Random(seed)
+    found, now = [], NOW
+    for number in range(1, count + 1):
+        now += timedelta(seconds=chance.expovariate(1 / 25))
+        operation = chance.choices(tuple(Operation), [OFTEN.get(each, 4) for each in Operation])[0]
+        configuration = chance.randrange(150)
+        places = chance.sample(PLACES, chance.randint(1, 3) if operation is Operation.BACKUP else 1)
+        lasts = timedelta(minutes=chance.choice((1, 1, 2, 3, 5, 8)))
+        found.append(
+            Arrival(
+                Candidate(
+                    id=UUID(int=10_000 + number),
+                    operation=operation,
+                    trigger=chance.choice(tuple(Trigger)),
+                    destination_ids=tuple(places),
+                    device_id=UUID(int=configuration % 25),
+                    configuration_id=UUID(int=configuration),
+                    queued_at=now,
+                ),
+                lasts,
+            )
+        )
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_thousands_of_runs_each_get_their_turn_within_the_bound(seed: int) -> None:
+    limits = {PLACES[0]: 1, PLACES[1]: 2, PLACES[2]: 8}
+
+    house = Simulated(crowd(seed, 3000), limits).go()
+
+    assert len(house.waited) == 3000
+
+
+def test_a_slow_destination_holds_up_only_those_that_need_it() -> None:
+    """One that hangs for hours, needed by nobody else: the others wait no longer than without."""
+    slow = PLACES[0]
+    plain = [each for each in crowd(5, 2000) if slow not in each.run.destination_ids]
+    stuck = [
+        Arrival(
+            replace(
+                each.run,
+                id=UUID(int=each.run.id.int + 10**6),
+                destination_ids=(slow,),
+                operation=Operation.BACKUP,
+                device_id=UUID(int=900 + index),
+                configuration_id=UUID(int=5000 + index),
+            ),
+            timedelta(hours=4),
+        )
+        for index, each in enumerate(plain[::20])
+    ]
+
+    without = Simulated(plain, {}).go()
+    beside = Simulated(sorted(plain + stuck, key=lambda each: each.run.queued_at), {}).go()
+
+    assert {id: beside.waited[id] for id in without.waited} == without.waited
+    assert max(beside.waited[each.run.id] for each in stuck) > timedelta(hours=4)

@@ -45,7 +45,7 @@ TERMS = Terms(
     ],
 )
 def test_a_schedule_is_five_fields_or_a_nickname(given: str, kept: str) -> None:
-    assert checked_schedule(given, NOW) == kept
+    assert checked_schedule(given) == kept
 
 
 @pytest.mark.parametrize(
@@ -54,7 +54,7 @@ def test_a_schedule_is_five_fields_or_a_nickname(given: str, kept: str) -> None:
 )
 def test_a_schedule_that_cannot_be_read_or_never_comes_due_is_refused(given: str) -> None:
     with pytest.raises(InvalidRequestError, match=r"^schedule: ") as refusal:
-        checked_schedule(given, NOW)
+        checked_schedule(given)
 
     assert refusal.value.hint
 

@@ -18,11 +18,9 @@ from holdfast.executor.domain import (
     seconds_between,
     snapshot_tags,
 )
-from holdfast.executor.locks import is_dead
 from holdfast.kernel.errors import UnavailableError
 from holdfast.kernel.ids import new_id
 from holdfast.kernel.secret import Secret
-from holdfast.restic.commands.locks import Lock
 from holdfast.restic.errors import RestoreIncompleteError
 
 NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -154,21 +152,3 @@ def test_the_runs_tag_is_there_once() -> None:
     )
 
     assert snapshot_tags(work) == ("app:x", run_tag(run_id))
-
-
-@pytest.mark.parametrize(
-    ("host", "pid", "age_minutes", "dead"),
-    [
-        ("here", 1, 1, False),
-        ("here", 2, 1, True),
-        ("there", 2, 1, False),
-        ("there", 2, 31, True),
-        ("here", 1, 31, True),
-    ],
-)
-def test_a_lock_is_dead_when_its_process_is_or_when_it_is_old(
-    host: str, pid: int, age_minutes: int, dead: bool
-) -> None:
-    lock = Lock(id="x", time=NOW - timedelta(minutes=age_minutes), hostname=host, pid=pid)
-
-    assert is_dead(lock, "here", NOW, alive=lambda each: each == 1) is dead

@@ -8,6 +8,7 @@ import pytest
 from holdfast.events import queries as q
 from holdfast.events import views
 from holdfast.events.run import Operation, RunStatus
+from holdfast.events.schedule import DueOutcome
 from support.gateway import (
     ID,
     RUN_ID,
@@ -59,6 +60,22 @@ FULL_POLICY = {
     "keep_monthly": 6,
     "destination_ids": [str(ID)],
 }
+SCHEDULE = views.ScheduleView(
+    configuration_id=ID,
+    enabled=True,
+    schedule="0 2 * * *",
+    timezone="UTC",
+    upcoming=(views.DueTime(scheduled_for=WHEN, starts_at=None),),
+    past=(
+        views.LedgerRow(
+            scheduled_for=WHEN,
+            outcome=DueOutcome.FIRED,
+            reason="",
+            run_id=RUN_ID,
+            recorded_at=WHEN,
+        ),
+    ),
+)
 KEEP = views.KeepRules(keep_daily=7, keep_weekly=4, keep_monthly=6)
 BACKUP = "/api/v1/backup"
 
@@ -152,6 +169,25 @@ CASES = [
         q.DeleteConfiguration(configuration_id=ID),
         q.Done(),
         204,
+    ),
+    Case(
+        "GET",
+        f"{BACKUP}/configurations/{ID}/schedule?limit=5&cursor=next",
+        q.GetConfigurationSchedule(configuration_id=ID, limit=5, cursor="next"),
+        SCHEDULE,
+    ),
+    Case(
+        "GET",
+        f"{BACKUP}/schedule/preview?schedule=0%202%20*%20*%20*&timezone=Europe/Berlin",
+        q.PreviewSchedule(schedule="0 2 * * *", timezone="Europe/Berlin"),
+        views.SchedulePreview(schedule="0 2 * * *", timezone="Europe/Berlin", times=(WHEN,)),
+    ),
+    Case(
+        "PATCH",
+        f"{BACKUP}/policies/{ID}",
+        q.UpdatePolicy(policy_id=ID, window_start=None, window_end=None, jitter_seconds=60),
+        policy(),
+        body={"window_start": None, "window_end": None, "jitter_seconds": 60},
     ),
     Case(
         "POST",

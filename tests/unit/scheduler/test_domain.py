@@ -6,7 +6,7 @@ from uuid import UUID
 from holdfast.events.due import BackupDue, PruneDue
 from holdfast.events.queries import ScheduleEntry
 from holdfast.kernel.ids import derived_id
-from holdfast.scheduler.domain import Due, Timetable, due_from, event_of
+from holdfast.scheduler.domain import Due, Timetable, event_of
 
 TWO = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -141,8 +141,8 @@ def test_another_kind_id_or_time_has_another_id() -> None:
 
 
 def test_each_kind_is_said_in_its_own_words() -> None:
-    backup = event_of(due_from("backup", PHOTOS, (TWO - DAY, TWO)), TWO)
-    prune = event_of(due_from("prune", NAS, (TWO - DAY, TWO)), TWO)
+    backup = event_of(Due(kind="backup", id=PHOTOS, scheduled_for=TWO, coalesced=(TWO - DAY,)), TWO)
+    prune = event_of(Due(kind="prune", id=NAS, scheduled_for=TWO), TWO)
 
     assert isinstance(backup, BackupDue)
     assert backup.configuration_id == PHOTOS

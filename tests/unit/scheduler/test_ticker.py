@@ -9,7 +9,7 @@ from holdfast.bus.testing import RecordingBus
 from holdfast.events.base import Event
 from holdfast.events.changes import Change, PolicyChanged
 from holdfast.events.due import BackupDue
-from holdfast.events.queries import ListSchedules, ScheduleEntry
+from holdfast.events.queries import ListSchedules, ScheduleEntries, ScheduleEntry
 from holdfast.kernel.errors import HoldfastError, UnavailableError
 from holdfast.kernel.ids import derived_id, new_id
 from holdfast.scheduler.handlers import Deps, watch_changes
@@ -39,14 +39,14 @@ class World:
     def __init__(self, *entries: ScheduleEntry) -> None:
         self.at = TWO + timedelta(hours=12)
         self.running = 0.0
-        self.bus = RecordingBus({ListSchedules: entries})
+        self.bus = RecordingBus({ListSchedules: ScheduleEntries(entries=entries)})
         self.ticker = self.new_ticker()
 
     def new_ticker(self) -> Ticker:
         return Ticker(self.bus, lambda: self.at, lambda: self.running)
 
     def set_entries(self, *entries: ScheduleEntry) -> None:
-        self.bus.answers[ListSchedules] = entries
+        self.bus.answers[ListSchedules] = ScheduleEntries(entries=entries)
 
     async def pass_time(self, time: timedelta) -> float:
         self.at += time
@@ -118,7 +118,8 @@ async def test_a_refusal_of_one_does_not_repeat_the_others() -> None:
             await super().publish(event)
 
     world = World()
-    world.bus = bus = Picky({ListSchedules: (entry("photos"), entry("mail"))})
+    both = ScheduleEntries(entries=(entry("photos"), entry("mail")))
+    world.bus = bus = Picky({ListSchedules: both})
     world.ticker = world.new_ticker()
 
     assert await world.pass_time(DAY) == RETRY_SECONDS
@@ -138,7 +139,8 @@ async def test_a_defect_is_raised_but_what_was_taken_counts_as_fired() -> None:
             await super().publish(event)
 
     world = World()
-    world.bus = Broken({ListSchedules: (entry("photos"), entry("mail"))})
+    both = ScheduleEntries(entries=(entry("photos"), entry("mail")))
+    world.bus = Broken({ListSchedules: both})
     world.ticker = world.new_ticker()
 
     for _ in range(2):
@@ -217,9 +219,9 @@ async def test_without_the_catalog_the_old_timetable_goes_on() -> None:
 
 async def test_a_change_during_the_question_is_asked_for_again() -> None:
     world = World()
-    stale = (entry(),)
+    stale = ScheduleEntries(entries=(entry(),))
 
-    def answer(_: object) -> tuple[ScheduleEntry, ...]:
+    def answer(_: object) -> ScheduleEntries:
         if len(world.bus.asked) == 1:
             world.ticker.reload()
         return stale

@@ -39,14 +39,21 @@ async def run(restic: Restic) -> tuple[Lock, ...]:
     for lock_id in (line.decode().strip() for line in listed.stdout):
         if not lock_id:
             continue
-        try:
-            content = decode((await restic.run(cat_argv(lock_id))).stdout, _Content)
-        except ResticError as error:
-            if await _still_there(restic, lock_id):
-                raise error
-            continue
-        locks.append(Lock(id=lock_id, **msgspec.structs.asdict(content)))
+        lock = await read(restic, lock_id)
+        if lock is not None:
+            locks.append(lock)
     return tuple(sorted(locks, key=lambda lock: lock.time))
+
+
+async def read(restic: Restic, lock_id: str) -> Lock | None:
+    """One lock; None when it is gone."""
+    try:
+        content = decode((await restic.run(cat_argv(lock_id))).stdout, _Content)
+    except ResticError as error:
+        if await _still_there(restic, lock_id):
+            raise error
+        return None
+    return Lock(id=lock_id, **msgspec.structs.asdict(content))
 
 
 async def _still_there(restic: Restic, lock_id: str) -> bool:

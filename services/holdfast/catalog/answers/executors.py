@@ -1,8 +1,12 @@
 """What executors ask: may I have this run, and may I go on."""
 
+from datetime import timedelta
+
 import msgspec
 
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.run import dies_again
+from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import destinations, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.catalog.store.runs import RunRow
@@ -11,6 +15,8 @@ from holdfast.events.queries import (
     ClaimRun,
     Heartbeat,
     HeartbeatReply,
+    ReleaseClaim,
+    Released,
     claim_purpose,
 )
 from holdfast.events.run import RunStatus
@@ -37,6 +43,9 @@ async def answer_claim_run(query: ClaimRun, deps: Deps) -> Claim:
                 reason="Another executor holds it.",
                 wait_seconds=max(left, 0.1),
             )
+        if dies_again(run.deaths, run.claim_expires_at):
+            # Whoever looks after the silent ones ends it.
+            return Claim(granted=False, reason="It died too often.", wait_seconds=seconds)
         number = await runs.claim(connection, run.id, query.executor_id, now, seconds)
         done = [
             each.id for each in await snapshots.of_run(connection, run.id) if each.status.is_outcome
@@ -46,6 +55,7 @@ async def answer_claim_run(query: ClaimRun, deps: Deps) -> Claim:
         granted=True,
         claim=number,
         expires_in_seconds=seconds,
+        waiting_since=run.waiting_since,
         done_snapshot_ids=tuple(done),
         sealed_secrets=sealed,
     )
@@ -58,6 +68,25 @@ async def answer_heartbeat(query: Heartbeat, deps: Deps) -> HeartbeatReply:
             connection, query.run_id, query.claim, deps.now(), deps.settings.claim_seconds
         )
     return HeartbeatReply(held=cancel is not None, cancel=bool(cancel))
+
+
+async def answer_release_claim(query: ReleaseClaim, deps: Deps) -> Released:
+    """Take a run back that its executor leaves in order."""
+    now = deps.now()
+    async with transaction(deps.pool) as connection:
+        if not query.waiting_for:
+            return Released(held=await runs.release(connection, query.run_id, query.claim))
+        await runs.lock_admission(connection)
+        not_before = now + timedelta(seconds=query.wait_seconds)
+        cancel = await runs.requeue(
+            connection, query.run_id, query.claim, query.waiting_for, not_before, now
+        )
+        if cancel:
+            await end_here(connection, query.run_id, RunStatus.CANCELLED, None, now)
+        if cancel is not None:
+            await runs.admit_queued(connection, now)
+    deps.wake.set()
+    return Released(held=cancel is not None)
 
 
 async def _secrets(

@@ -49,6 +49,10 @@ async def answer_create_policy(query: CreatePolicy, deps: Deps) -> PolicyView:
             timezone=query.timezone,
             enabled=query.enabled,
             is_default=query.is_default,
+            jitter_seconds=query.jitter_seconds,
+            window_start=query.window_start,
+            window_end=query.window_end,
+            catch_up=query.catch_up,
             keep=query.keep,
         ),
         deps,
@@ -116,14 +120,17 @@ async def answer_delete_policy(query: DeletePolicy, deps: Deps) -> Done:
 
 
 def _checked(terms: Terms, deps: Deps) -> Terms:
-    return replace(
+    checked = replace(
         terms,
         name=checked_name(terms.name),
         description=checked_text(terms.description, "description").strip(),
-        schedule=rules.checked_schedule(terms.schedule, deps.now()),
+        schedule=rules.checked_schedule(terms.schedule),
         timezone=rules.checked_timezone(terms.timezone, deps.settings.timezone),
+        jitter_seconds=rules.checked_jitter(terms.jitter_seconds),
         keep=rules.checked_keep(terms.keep),
     )
+    rules.check_window(checked)
+    return checked
 
 
 async def _found(connection: Connection, policy_id: UUID) -> PolicyView:

@@ -88,7 +88,8 @@ async def answer_cancel_run(query: CancelRun, deps: Deps) -> RunView:
             raise RunEndedError(f"The run ended as {run.status.value} already.")
         # One that was claimed ever may have left a lock or a restic behind: whoever takes
         # it over must clean up first, so it is not ended here.
-        if run.claim == 0:
+        # One that is queued again was given back in order: nothing of it is left.
+        if run.claim == 0 or run.status is RunStatus.QUEUED:
             await end_here(connection, run.id, RunStatus.CANCELLED, None, now)
             await runs.admit_queued(connection, now)
         else:

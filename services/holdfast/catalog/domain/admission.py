@@ -1,19 +1,27 @@
 """Which queued runs may start now.  Pure: rows in, ids out.
 
 A repository takes any number of shared users (backup, restore, probe) or one exclusive
-user (init, forget, prune), as restic's own locks have it.  A device does so many backups
-at once.  Two backups of one configuration never overlap.
+user (init, forget, prune), as restic's own locks have it.  A destination serves so many
+runs at once, and a device does so many backups.  Two backups of one configuration never
+overlap.
 
 **Order and bounds.**  Manual runs come before others, then the older before the newer.  A
 run that has to wait for its repositories reserves them: behind an exclusive run nothing may
-take them, behind a shared one nothing exclusive may.  A run that has waited ``PATIENCE`` is
-ordered by age alone.  So once a run has waited that long, only runs that are older than it,
-or active already, are still before it: neither shared nor exclusive work can starve the
-other, whatever else keeps coming and however many repositories a backup needs.
+take them, behind a shared one nothing exclusive may.  A run that waits only because its
+device or a destination is full holds nobody up at the others.
+
+A run that has waited ``PATIENCE`` is ordered by age alone, and keeps the next place that
+comes free at its device and at each of its destinations; at each of them one such run does,
+the oldest.  So the oldest of all that wait starts within three times the longest run: a
+backup of its own configuration may have to end, then what holds its places, then an exclusive
+run that began meanwhile.  One with n older ones before it starts within 3 (n + 1) times the
+longest: neither shared nor exclusive work, nor any number of runs by hand, can starve
+another, however many repositories a backup needs.  What a slow device or destination costs
+others is at most the one place that such a run keeps for itself.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -23,6 +31,8 @@ from holdfast.events.run import Operation, Trigger
 
 PATIENCE = timedelta(minutes=10)
 BACKUPS_PER_DEVICE = 2
+RUNS_PER_DESTINATION = 4
+"""Unless a destination says otherwise."""
 
 EXCLUSIVE = frozenset((Operation.INIT, Operation.FORGET, Operation.PRUNE))
 
@@ -53,7 +63,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 class Use:
     """What is taken right now."""
 
-    def __init__(self, active: Iterable[Candidate]) -> None:
+    def __init__(self, active: Iterable[Candidate], limits: Mapping[UUID, int]) -> None:
+        self._limits = limits
+        self._kept_destinations: set[UUID] = set()
+        self._kept_devices: set[UUID] = set()
         self._shared: Counter[UUID] = Counter()
         self._exclusive: set[UUID] = set()
         self._closed: set[UUID] = set()
@@ -75,20 +88,28 @@ class Use:
             if run.configuration_id is not None:
                 self._configurations.add(run.configuration_id)
 
-    def reserve(self, run: Candidate) -> None:
-        """Keep the repositories that *run* waits for from those behind it.
+    def reserve(self, run: Candidate, *, patient: bool) -> None:
+        """Keep what *run* waits for from those behind it.
 
-        Shared work that waits for its device, or for a backup of the same configuration,
-        holds nobody up: it could not use a repository that is free.
+        Shared work that waits for a free place, or for a backup of the same configuration,
+        holds nobody up: it could not use a repository that is free.  Only a *patient* one
+        keeps a place at each, if nobody older does.
         """
         if run.exclusive:
             self._closed.update(run.destination_ids)
-        elif self._device_allows(run):
+            return
+        if self._overlaps(run):
+            return
+        if self._places_allow(run):
             self._closed_to_exclusive.update(run.destination_ids)
+        if patient:
+            self._kept_destinations.update(run.destination_ids)
+            if run.operation is Operation.BACKUP and run.device_id is not None:
+                self._kept_devices.add(run.device_id)
 
     def allows(self, run: Candidate) -> bool:
         """Whether *run* may start beside what is taken."""
-        return self._repositories_allow(run) and self._device_allows(run)
+        return self._repositories_allow(run) and not self._overlaps(run) and self._places_allow(run)
 
     def _repositories_allow(self, run: Candidate) -> bool:
         wanted = set(run.destination_ids)
@@ -98,19 +119,33 @@ class Use:
             return True
         return not (wanted & self._closed_to_exclusive or any(self._shared[one] for one in wanted))
 
-    def _device_allows(self, run: Candidate) -> bool:
-        if run.operation is not Operation.BACKUP:
+    def _overlaps(self, run: Candidate) -> bool:
+        return run.operation is Operation.BACKUP and run.configuration_id in self._configurations
+
+    def _places_allow(self, run: Candidate) -> bool:
+        if run.exclusive:
+            return True  # it is alone there
+        for one in run.destination_ids:
+            taken = self._shared[one] + (one in self._kept_destinations)
+            if taken >= self._limits.get(one, RUNS_PER_DESTINATION):
+                return False
+        if run.operation is not Operation.BACKUP or run.device_id is None:
             return True
-        if run.configuration_id in self._configurations:
-            return False
-        return run.device_id is None or self._backups[run.device_id] < BACKUPS_PER_DEVICE
+        taken = self._backups[run.device_id] + (run.device_id in self._kept_devices)
+        return taken < BACKUPS_PER_DEVICE
 
 
 def admit(
-    queued: Iterable[Candidate], active: Iterable[Candidate], now: datetime
+    queued: Iterable[Candidate],
+    active: Iterable[Candidate],
+    now: datetime,
+    limits: Mapping[UUID, int] | None = None,
 ) -> tuple[UUID, ...]:
-    """The queued runs that may start now, in the order in which they should."""
-    use = Use(active)
+    """The queued runs that may start now, in the order in which they should.
+
+    *limits*: how many runs a destination serves at once, where it is not the usual number.
+    """
+    use = Use(active, limits or {})
     admitted = []
     for run in sorted(queued, key=lambda each: _order(each, now)):
         if run.not_before is not None and run.not_before > now:
@@ -119,10 +154,14 @@ def admit(
             use.take(run)
             admitted.append(run.id)
         else:
-            use.reserve(run)
+            use.reserve(run, patient=_is_patient(run, now))
     return tuple(admitted)
 
 
 def _order(run: Candidate, now: datetime) -> tuple[bool, datetime, UUID]:
-    waited = now - run.waits_since >= PATIENCE
-    return (run.trigger is not Trigger.MANUAL and not waited, run.waits_since, run.id)
+    by_age = _is_patient(run, now)
+    return (run.trigger is not Trigger.MANUAL and not by_age, run.waits_since, run.id)
+
+
+def _is_patient(run: Candidate, now: datetime) -> bool:
+    return now - run.waits_since >= PATIENCE

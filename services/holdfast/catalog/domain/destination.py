@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from holdfast.catalog.domain.admission import RUNS_PER_DESTINATION
 from holdfast.catalog.domain.paths import absolute_path
 from holdfast.catalog.domain.text import checked_name, checked_text
 from holdfast.events.queries import AddDestination
@@ -14,6 +15,8 @@ from holdfast.kernel.errors import InvalidRequestError
 
 DIRECTORY = "homelab-backups"
 """Made below the path that a person names, so that a repository never mixes with other files."""
+
+MOST_RUNS = 64
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
@@ -35,6 +38,7 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
     s3_bucket: str = ""
     s3_region: str = ""
     s3_prefix: str = ""
+    max_runs: int = RUNS_PER_DESTINATION
 
     def address(self, destination_id: UUID, *, cheap_key: bool) -> DestinationAddress:
         """The same for an executor; the repository's id is not known yet."""
@@ -53,6 +57,12 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
 
 def new_destination(query: AddDestination) -> NewDestination:
     """What *query* asks for; InvalidRequestError names the field that will not do."""
+    if not 0 < query.max_runs <= MOST_RUNS:
+        raise InvalidRequestError(f"max_runs: {query.max_runs} is not from 1 to {MOST_RUNS}.")
+    return msgspec.structs.replace(_new_destination(query), max_runs=query.max_runs)
+
+
+def _new_destination(query: AddDestination) -> NewDestination:
     name = checked_name(query.name)
     match query.type:
         case DestinationType.LOCAL:

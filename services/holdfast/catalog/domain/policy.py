@@ -1,18 +1,19 @@
 """What a policy may say: when, in which zone, and how much is kept."""
 
-from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from cronsim import CronSim, CronSimError
 from msgspec import UNSET
 
-from holdfast.events.due import CRON_NICKNAMES
 from holdfast.events.queries import UpdatePolicy
+from holdfast.events.schedule import CatchUp
 from holdfast.events.views import KeepRules
 from holdfast.kernel.errors import InvalidRequestError
+from holdfast.schedule import InvalidScheduleError, parse, window_of
+from holdfast.schedule.cron import CRON_NICKNAMES
 
 MOST_KEPT = 100_000
+MOST_JITTER_SECONDS = 86_400
 _SCHEDULE_HELP = f"Five cron fields such as '0 2 * * *', or one of {', '.join(CRON_NICKNAMES)}."
 
 
@@ -25,31 +26,35 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     enabled: bool
     is_default: bool
+    jitter_seconds: int = 0
+    window_start: str | None = None
+    window_end: str | None = None
+    catch_up: CatchUp = CatchUp.RUN_ONCE
     keep: KeepRules
 
 
-def checked_schedule(value: str, now: datetime, field: str = "schedule") -> str:
+def checked_schedule(value: str, field: str = "schedule") -> str:
     """A nickname, or five fields with one blank between.
 
     Raises InvalidRequestError that names *field* when it cannot be read or never comes due.
     """
-    text = " ".join(value.split())
-    nickname = text.lower()
-    if nickname in CRON_NICKNAMES:
-        return nickname
-    if len(text.split(" ")) != 5:
-        raise InvalidRequestError(
-            f"{field}: {value!r} does not have five fields.", guidance=_SCHEDULE_HELP
-        )
     try:
-        next(CronSim(text, now))
-    except (CronSimError, StopIteration) as error:
+        fields = parse(value, "UTC").fields
+    except InvalidScheduleError as error:
         raise InvalidRequestError(
-            f"{field}: {value!r} is not a cron expression that ever comes due.",
-            guidance=_SCHEDULE_HELP,
-            detail=str(error),
+            f"{field}: {error.message}", guidance=_SCHEDULE_HELP, detail=error.detail
         ) from error
-    return text
+    nickname = value.strip().lower()
+    return nickname if nickname in CRON_NICKNAMES else fields
+
+
+def checked_jitter(seconds: int) -> int:
+    """InvalidRequestError when it is out of range."""
+    if not 0 <= seconds <= MOST_JITTER_SECONDS:
+        raise InvalidRequestError(
+            f"jitter_seconds is {seconds}; it must be from 0 (none) to {MOST_JITTER_SECONDS}."
+        )
+    return seconds
 
 
 def checked_timezone(value: str, default: str, field: str = "timezone") -> str:
@@ -63,6 +68,11 @@ def checked_timezone(value: str, default: str, field: str = "timezone") -> str:
             f"{field}: {value!r} is not a time zone.",
             guidance="Use an IANA name such as Europe/Berlin or UTC.",
         ) from error
+
+
+def check_window(terms: Terms) -> None:
+    """InvalidRequestError names the end that will not do."""
+    window_of(terms.window_start, terms.window_end, terms.timezone)
 
 
 def checked_keep(keep: KeepRules) -> KeepRules:
@@ -79,8 +89,8 @@ def changed(terms: Terms, query: UpdatePolicy) -> Terms:
     """*terms* with what *query* sets; nothing is checked yet."""
     fields = {
         field: value
-        for field in ("name", "description", "schedule", "timezone", "enabled", "is_default")
-        if (value := getattr(query, field)) is not UNSET
+        for field in Terms.__struct_fields__
+        if field != "keep" and (value := getattr(query, field)) is not UNSET
     }
     keep = {
         field: value

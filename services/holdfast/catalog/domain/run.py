@@ -37,6 +37,14 @@ def retry_time(attempt: int, delays: Sequence[float], now: datetime) -> datetime
     return now + timedelta(seconds=delays[attempt - 1])
 
 
+def after_last_try(failure: Failure | None, attempt: int) -> Failure | None:
+    """*failure* as it is told when no other try follows: it says how many there were."""
+    if failure is None or not failure.retryable or attempt < 2:
+        return failure
+    message = f"{failure.message} It was tried {attempt} times."
+    return msgspec.structs.replace(failure, message=message)
+
+
 def retry_work(
     work: BackupRequested, destination_ids: Sequence[UUID], now: datetime
 ) -> BackupRequested:
@@ -76,11 +84,32 @@ def backup_tags(
     )
 
 
+MOST_DEATHS = 5
+"""A run that so many executors died of ends: it would take the next one with it too."""
+
+
+def dies_again(deaths: int, claim_expired_at: datetime | None) -> bool:
+    """Whether a run is given to nobody any more.  An expiry means one death more than counted."""
+    return deaths + (claim_expired_at is not None) >= MOST_DEATHS
+
+
+EXECUTORS_DIED = Failure(
+    code="executors_died",
+    message=f"The run was taken up {MOST_DEATHS} times, and each time its executor died.",
+    guidance="See whether the executor's machine runs out of memory or disk; then start it again.",
+)
+
 LOST = Failure(
     code="outcome_lost",
     message="The run ended without a word on this destination.",
     guidance="Look at the executor's log.",
     retryable=True,
+)
+
+WINDOW_OVER = Failure(
+    code="window_over",
+    message="The window in which this backup may start was over before its turn came.",
+    guidance="Make the policy's window longer, or spread its starts with jitter.",
 )
 
 SUPERSEDED = Failure(

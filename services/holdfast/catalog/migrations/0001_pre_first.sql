@@ -75,6 +75,7 @@ create table destination (
     last_prune_due_at  timestamptz,
     last_pruned_at     timestamptz,
     prune_needed       boolean not null default false,
+    max_runs           integer not null default 4 check (max_runs > 0),
     repository_size    bigint not null default 0,
     created_at         timestamptz not null,
     updated_at         timestamptz not null
@@ -90,6 +91,11 @@ create table policy (
     schedule     text not null,
     timezone     text not null,
     enabled      boolean not null default true,
+    jitter_seconds integer not null default 0 check (jitter_seconds between 0 and 86400),
+    -- Times of the day in the policy's zone, HH:MM; both or none.
+    window_start text,
+    window_end   text check ((window_start is null) = (window_end is null)),
+    catch_up     text not null default 'run_once' check (catch_up in ('run_once', 'skip')),
     keep_last    integer not null default 0 check (keep_last >= 0),
     keep_hourly  integer not null default 0 check (keep_hourly >= 0),
     keep_daily   integer not null default 0 check (keep_daily >= 0),
@@ -152,9 +158,16 @@ create table run (
     attempt             integer not null default 1,
     retry_of            uuid references run,
     not_before          timestamptz,
+    -- The end of the window in which it may start; null: whenever its turn comes.
+    not_after           timestamptz,
     claim               integer not null default 0,
     executor_id         text,
+    -- null: nobody holds it, and whoever did gave it back in order.
     claim_expires_at    timestamptz,
+    -- How many of its claims ran out: each time its executor died, or was cut off.
+    deaths              integer not null default 0,
+    waiting_for         text not null default '',
+    waiting_since       timestamptz,
     cancel_requested_at timestamptz,
     failure             jsonb,
     result              jsonb,
@@ -165,6 +178,7 @@ create table run (
 );
 create index run_newest on run (queued_at desc, id desc);
 create index run_by_configuration on run (configuration_id, queued_at desc, id desc);
+create index run_to_expire on run (not_after) where status = 'queued' and not_after is not null;
 create index run_unfinished on run (status) where status in ('queued', 'in_progress');
 
 create table snapshot (

@@ -58,6 +58,7 @@ async def add(
             password_is_ours,
             prune_timezone,
             now,
+            new.max_runs,
         )
 
 

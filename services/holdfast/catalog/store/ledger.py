@@ -1,12 +1,16 @@
 """The ledger of due times: each has a row, and each row an outcome."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from holdfast.catalog.domain.cursor import Place
+from holdfast.catalog.domain.ledger import Verdict
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import to_structs
 from holdfast.catalog.store.sql import load
 from holdfast.events.queries import ScheduleEntry
+from holdfast.events.views import LedgerRow
 
 SQL = load("ledger")
 
@@ -14,21 +18,26 @@ SQL = load("ledger")
 async def record(
     connection: Connection,
     configuration_id: UUID,
-    scheduled_for: datetime,
-    outcome: str,
+    verdicts: Sequence[Verdict],
     now: datetime,
     *,
-    reason: str = "",
     run_id: UUID | None = None,
-) -> bool:
-    """Write what became of a due time.
+) -> int:
+    """Write what became of due times, all with the same run if any; how many were new.
 
-    False: it is on record already, or there never was such a configuration.
+    What is on record already stays as it is, and where there never was such a configuration
+    nothing is written.
     """
-    added = await connection.fetchval(
-        SQL["record_due"], configuration_id, scheduled_for, outcome, reason, run_id, now
+    rows = await connection.fetch(
+        SQL["record_due"],
+        configuration_id,
+        [each.scheduled_for for each in verdicts],
+        [each.outcome.value for each in verdicts],
+        [each.reason for each in verdicts],
+        run_id,
+        now,
     )
-    return added is not None
+    return len(rows)
 
 
 async def is_recorded(
@@ -39,6 +48,16 @@ async def is_recorded(
     return found
 
 
+async def past(
+    connection: Connection, configuration_id: UUID, limit: int, after: Place | None
+) -> tuple[LedgerRow, ...]:
+    """A page of a configuration's rows, newest first, and one more if there is."""
+    rows = await connection.fetch(
+        SQL["past"], configuration_id, None if after is None else after.at, limit + 1
+    )
+    return to_structs(rows, LedgerRow)
+
+
 async def prune_was_due(
     connection: Connection, destination_id: UUID, scheduled_for: datetime
 ) -> None:
@@ -46,6 +65,17 @@ async def prune_was_due(
     await connection.execute(SQL["prune_was_due"], destination_id, scheduled_for)
 
 
-async def schedules(connection: Connection) -> tuple[ScheduleEntry, ...]:
-    """All that is enabled and comes due."""
-    return to_structs(await connection.fetch(SQL["schedules"]), ScheduleEntry)
+async def schedules(
+    connection: Connection, after_id: UUID | None, limit: int
+) -> tuple[ScheduleEntry, ...]:
+    """A page of all that comes due, by id, and one more if there is."""
+    rows = await connection.fetch(SQL["schedules"], after_id, limit + 1)
+    return to_structs(rows, ScheduleEntry)
+
+
+async def schedules_of(
+    connection: Connection, configuration_ids: Sequence[UUID]
+) -> dict[UUID, ScheduleEntry]:
+    """The entries of configurations, those that are switched off left out."""
+    rows = await connection.fetch(SQL["schedules_of"], configuration_ids)
+    return {row["id"]: to_structs([row], ScheduleEntry)[0] for row in rows if row["enabled"]}

@@ -24,6 +24,10 @@ def terms_of(view: PolicyView) -> Terms:
         timezone=view.timezone,
         enabled=view.enabled,
         is_default=view.is_default,
+        jitter_seconds=view.jitter_seconds,
+        window_start=view.window_start,
+        window_end=view.window_end,
+        catch_up=view.catch_up,
         keep=KeepRules(**{field: getattr(view, field) for field in KeepRules.__struct_fields__}),
     )
 
@@ -151,5 +155,9 @@ def _columns(terms: Terms) -> tuple[object, ...]:
         terms.schedule,
         terms.timezone,
         terms.enabled,
+        terms.jitter_seconds,
+        terms.window_start,
+        terms.window_end,
+        terms.catch_up,
         *msgspec.structs.astuple(terms.keep),
     )

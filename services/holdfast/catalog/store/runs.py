@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.catalog.domain.admission import EXCLUSIVE, Candidate, admit
+from holdfast.catalog.domain.admission import EXCLUSIVE, RUNS_PER_DESTINATION, Candidate, admit
 from holdfast.catalog.domain.cursor import Place
 from holdfast.catalog.store import outbox
 from holdfast.catalog.store.pool import Connection
@@ -18,8 +18,11 @@ from holdfast.events.registry import EVENTS
 from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
 from holdfast.events.views import RunView
 from holdfast.events.work import BackupRequested
+from holdfast.kernel.ids import new_id
 
 SQL = load("runs")
+
+CROWD = 50
 
 ENDED_CHANNEL = "holdfast_run_ended"
 """Notified with the run's id when it has an outcome."""
@@ -38,6 +41,8 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1
     retry_of: UUID | None = None
     not_before: datetime | None = None
+    not_after: datetime | None = None
+    """The end of the window in which it may start."""
 
     @property
     def destination_ids(self) -> tuple[UUID, ...]:
@@ -62,6 +67,8 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     claim: int
     claim_expires_at: datetime | None
+    deaths: int
+    waiting_since: datetime | None
     work_type: str
     work: Any
 
@@ -107,6 +114,7 @@ async def add(connection: Connection, new: NewRun) -> bool:
         new.retry_of,
         new.not_before,
         work.occurred_at,
+        new.not_after,
     )
     return added is not None
 
@@ -114,14 +122,18 @@ async def add(connection: Connection, new: NewRun) -> bool:
 async def admit_queued(connection: Connection, now: datetime) -> tuple[UUID, ...]:
     """Let start what may: in this transaction, one transaction at a time."""
     await lock_admission(connection)
-    rows = await connection.fetch(SQL["unfinished"])
+    rows = await connection.fetch(SQL["unfinished"], now)
     queued = [to_struct(row, Candidate) for row in rows if row["status"] == RunStatus.QUEUED]
     active = [to_struct(row, Candidate) for row in rows if row["status"] != RunStatus.QUEUED]
-    admitted = admit(queued, active, now)
+    limited = await connection.fetch(SQL["limits"], RUNS_PER_DESTINATION)
+    limits = {row["id"]: row["max_runs"] for row in limited}
+    admitted = admit(queued, active, now, limits)
     for run_id in admitted:
         row = to_struct(the_row(await connection.fetchrow(SQL["admit_run"], run_id, now)), RunRow)
         await connection.execute(SQL["start_snapshots"], run_id)
-        await outbox.add(connection, row.event)
+        # Admitted again after a wait: its old id would be dropped as a repeat.
+        event = msgspec.structs.replace(row.event, event_id=new_id()) if row.claim else row.event
+        await outbox.add(connection, event)
     return admitted
 
 
@@ -160,6 +172,40 @@ async def heartbeat(
     return wanted
 
 
+async def release(connection: Connection, run_id: UUID, number: int) -> bool:
+    """Whoever asks next may have it.  False: the claim is not held any more."""
+    return await connection.fetchval(SQL["release_run"], run_id, number) is not None
+
+
+async def requeue(
+    connection: Connection,
+    run_id: UUID,
+    number: int,
+    waiting_for: str,
+    not_before: datetime,
+    now: datetime,
+) -> bool | None:
+    """Queue it again until what it waits for is gone; whether it is to be cancelled.
+
+    None: the claim is not held any more.
+    """
+    cancel: bool | None = await connection.fetchval(
+        SQL["requeue_run"], run_id, number, not_before, waiting_for, now
+    )
+    return cancel
+
+
+async def dead_too_often(connection: Connection, now: datetime, most: int) -> tuple[UUID, ...]:
+    """Runs that *most* executors in all have died of."""
+    rows = await connection.fetch(SQL["dead_too_often"], now, most)
+    return tuple(row["id"] for row in rows)
+
+
+async def tell_waiting(connection: Connection, run_id: UUID, waiting_for: str) -> None:
+    """Say what an admitted run waits for."""
+    await connection.execute(SQL["tell_waiting"], run_id, waiting_for)
+
+
 async def ask_to_cancel(connection: Connection, run_id: UUID, now: datetime) -> None:
     """The executor reads it with its next heartbeat."""
     await connection.execute(SQL["ask_to_cancel"], run_id, now)
@@ -194,6 +240,23 @@ async def unfinished_backup(connection: Connection, configuration_id: UUID) -> U
 async def silent(connection: Connection, before: datetime) -> tuple[RunRow, ...]:
     """Admitted runs of which nothing was heard since *before*."""
     return to_structs(await connection.fetch(SQL["silent_runs"], before), RunRow)
+
+
+async def window_end(connection: Connection, run_id: UUID) -> datetime | None:
+    """When the window ends in which it may start; None when there is none."""
+    found: datetime | None = await connection.fetchval(SQL["window_end"], run_id)
+    return found
+
+
+async def expired(connection: Connection, now: datetime) -> tuple[UUID, ...]:
+    """Queued runs whose window has ended."""
+    return tuple(row["id"] for row in await connection.fetch(SQL["expired"], now))
+
+
+async def is_crowded(connection: Connection) -> bool:
+    """Whether so many are queued that one more can wait a second to be looked at."""
+    found: bool = await connection.fetchval(SQL["is_crowded"], CROWD)
+    return found
 
 
 async def next_not_before(connection: Connection) -> datetime | None:

@@ -31,7 +31,7 @@ from holdfast.executor.domain import (
     where_raised,
 )
 from holdfast.executor.hold import Reason, StoppedError
-from holdfast.executor.locks import unless_locked
+from holdfast.executor.locks import LockWaitError, unless_locked
 from holdfast.executor.reach import reach
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
 from holdfast.kernel.errors import HoldfastError
@@ -56,11 +56,18 @@ class Made(BackupResult, frozen=True, kw_only=True):
 async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
     """Say how it went at each destination as soon as it is known; the outcome is of all."""
     outcomes = []
+    waits: LockWaitError | None = None
     for target in work.targets:
         if target.snapshot_id in attempt.claim.done_snapshot_ids:
             outcomes.append(await _told_before(attempt, target))
-        else:
+            continue
+        try:
             outcomes.append(await _to(attempt, work, target))
+        except LockWaitError as locked:
+            # The others get their turn first; what is done then is not done again.
+            waits = waits or locked
+    if waits is not None:
+        raise waits
     return backup_outcome(outcomes)
 
 
@@ -80,14 +87,20 @@ async def _told_before(attempt: Attempt, target: BackupTarget) -> TargetOutcome:
 
 async def _to(attempt: Attempt, work: BackupRequested, target: BackupTarget) -> TargetOutcome:
     """Back up to one destination and say how it went.  Raises StoppedError only if nothing
-    may be said any more."""
+    may be said any more, and LockWaitError if nothing can be said yet."""
     began = attempt.deps.now()
     try:
-        made = await attempt.hold.guard(_make(attempt, work, target))
+        made = await attempt.hold.guard(
+            unless_locked(
+                attempt, target.address, lambda: _make(attempt, work, target), exclusive=False
+            )
+        )
     except StoppedError as stopped:
         if stopped.reason is not Reason.CANCELLED:
             raise
         return await _failed(attempt, work, target, began, CANCELLED, RunStatus.CANCELLED)
+    except LockWaitError:
+        raise
     except Exception as error:  # noqa: BLE001 - one destination's failure never stops the others
         if not isinstance(error, HoldfastError):
             log.error("backup_crashed", where=where_raised(error))
@@ -109,17 +122,14 @@ async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -
     def on_progress(status: Status) -> None:
         _tell(attempt, target, status)
 
-    async def back_up(restic: Restic) -> BackupResult:
-        try:
-            return await backup.run(restic, _options(work), on_progress=on_progress)
-        except SourceMissingError as error:
-            raise SourcesMissingError(
-                f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
-            ) from error
-
     began = attempt.deps.now()
     _tell(attempt, target, Status())
-    result = await unless_locked(attempt, target.address, back_up)
+    try:
+        result = await backup.run(restic, _options(work), on_progress=on_progress)
+    except SourceMissingError as error:
+        raise SourcesMissingError(
+            f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
+        ) from error
     _tell(attempt, target, _all_of(result.summary))
     return _made(result, began, seconds_between(began, attempt.deps.now()))
 

@@ -7,7 +7,6 @@ from holdfast.executor.domain import Outcome
 from holdfast.executor.locks import unless_locked
 from holdfast.executor.reach import reach
 from holdfast.executor.takeover import end_predecessor
-from holdfast.restic import Restic
 from holdfast.restic.commands import forget
 from holdfast.restic.commands.forget import ForgetOptions
 
@@ -19,14 +18,12 @@ async def run(attempt: Attempt, work: ForgetAdmitted) -> Outcome:
 
 async def _forget(attempt: Attempt, work: ForgetAdmitted) -> Outcome:
     await end_predecessor(attempt)
-    await reach(attempt, work.address)
+    restic = await reach(attempt, work.address)
     if work.restic_snapshot_ids:
         options = ForgetOptions(snapshot_ids=work.restic_snapshot_ids)
-
-        async def remove(restic: Restic) -> None:
-            await forget.run(restic, options)
-
-        await unless_locked(attempt, work.address, remove)
+        await unless_locked(
+            attempt, work.address, lambda: forget.run(restic, options), exclusive=True
+        )
     return Outcome(
         status=RunStatus.SUCCESS,
         result=ForgetResult(restic_snapshot_ids=work.restic_snapshot_ids),

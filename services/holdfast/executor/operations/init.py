@@ -55,7 +55,7 @@ async def _init(attempt: Attempt, work: InitRequested) -> Outcome:
         found = await _clean(attempt, storage, found)
 
     if found.has_config:
-        repository_id = await _open(attempt, restic)
+        repository_id = await _open(attempt, work, restic)
         # A dead attempt of ours may have made it, and would have put nothing into it.
         adopted = found.has_data or not attempt.is_takeover
     else:
@@ -77,11 +77,11 @@ async def _clean(attempt: Attempt, storage: Backend, found: Found) -> Found:
     return await storage.probe(write=False)
 
 
-async def _open(attempt: Attempt, restic: Restic) -> str:
+async def _open(attempt: Attempt, work: InitRequested, restic: Restic) -> str:
     """The id of the repository that is there.  Raises ForeignRepositoryError."""
     try:
         repository = await config.run(restic)
-        await clear_predecessors_lock(attempt, restic)
+        await clear_predecessors_lock(attempt, work.address)
     except WrongPasswordError as error:
         raise ForeignRepositoryError(detail=error.detail) from error
     return repository.id

@@ -7,7 +7,6 @@ from holdfast.executor.domain import Outcome
 from holdfast.executor.locks import unless_locked
 from holdfast.executor.reach import reach
 from holdfast.executor.takeover import end_predecessor
-from holdfast.restic import Restic
 from holdfast.restic.commands import prune, stats
 
 
@@ -19,10 +18,10 @@ async def run(attempt: Attempt, work: PruneAdmitted) -> Outcome:
 async def _prune(attempt: Attempt, work: PruneAdmitted) -> Outcome:
     await end_predecessor(attempt)
     restic = await reach(attempt, work.address)
-
-    async def free(restic: Restic) -> None:
-        await prune.run(restic)
-
-    await unless_locked(attempt, work.address, free)
-    size = (await stats.run(restic)).total_size
-    return Outcome(status=RunStatus.SUCCESS, result=PruneResult(repository_size=size))
+    await unless_locked(attempt, work.address, lambda: prune.run(restic), exclusive=True)
+    measured = await unless_locked(
+        attempt, work.address, lambda: stats.run(restic), exclusive=False
+    )
+    return Outcome(
+        status=RunStatus.SUCCESS, result=PruneResult(repository_size=measured.total_size)
+    )

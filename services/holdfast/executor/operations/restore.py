@@ -8,6 +8,7 @@ from holdfast.events.work import RestoreRequested
 from holdfast.executor.attempt import Attempt, in_thread
 from holdfast.executor.domain import Outcome, failure_of, names_told
 from holdfast.executor.hold import Reason
+from holdfast.executor.locks import unless_locked
 from holdfast.executor.obstacles import Target, obstacles
 from holdfast.executor.reach import reach
 from holdfast.executor.takeover import end_predecessor
@@ -54,6 +55,12 @@ async def run(attempt: Attempt, work: RestoreRequested) -> Outcome:
 
 async def _restore(attempt: Attempt, work: RestoreRequested) -> Outcome:
     await end_predecessor(attempt)
+    return await unless_locked(
+        attempt, work.address, lambda: _from_repository(attempt, work), exclusive=False
+    )
+
+
+async def _from_repository(attempt: Attempt, work: RestoreRequested) -> Outcome:
     restic = await reach(attempt, work.address)
     wanted = await _wanted(restic, work)
     target = Target(work.target_path)

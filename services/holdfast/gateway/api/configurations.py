@@ -1,25 +1,42 @@
 """Configurations: tie apps to policies, and back up now."""
 
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 
 from holdfast.events.queries import (
     DeleteConfiguration,
     GetConfiguration,
+    GetConfigurationSchedule,
     ListConfigurations,
+    PreviewSchedule,
     StartBackup,
 )
-from holdfast.events.views import BackupStarted, ConfigurationView
+from holdfast.events.views import (
+    BackupStarted,
+    ConfigurationView,
+    SchedulePreview,
+    ScheduleView,
+)
 from holdfast.gateway.api.problems import problems
+from holdfast.gateway.api.snapshots import CursorText, Limit
 from holdfast.gateway.catalog_client import CatalogClient
 from holdfast.gateway.schemas.configurations import (
     ConfigurationList,
     ConfigurationPatch,
     ConfigurationRequest,
 )
+
+ScheduleText = Annotated[
+    str, QueryParameter(max_length=200, description="Five cron fields, or @daily and the like.")
+]
+ZoneText = Annotated[
+    str,
+    QueryParameter(max_length=64, description="An IANA time zone; empty: the instance's own."),
+]
 
 
 class ConfigurationRoutes(Controller):
@@ -101,6 +118,24 @@ class ConfigurationRoutes(Controller):
         """Retention no longer acts on its snapshots."""
         await catalog.ask(DeleteConfiguration(configuration_id=configuration_id))
 
+    @get(
+        "/{configuration_id:uuid}/schedule",
+        operation_id="getConfigurationSchedule",
+        summary="Past and next due times of a configuration",
+        responses=problems(404),
+    )
+    async def schedule(
+        self,
+        configuration_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+        limit: Limit = 50,
+        cursor: CursorText = None,
+    ) -> ScheduleView:
+        """What became of every due time, newest first, and the next ten with jitter."""
+        return await catalog.ask(
+            GetConfigurationSchedule(configuration_id=configuration_id, limit=limit, cursor=cursor)
+        )
+
     @post(
         "/{configuration_id:uuid}/backup",
         operation_id="startBackup",
@@ -115,3 +150,19 @@ class ConfigurationRoutes(Controller):
     ) -> BackupStarted:
         """Answers at once; the run tells how it goes on."""
         return await catalog.ask(StartBackup(configuration_id=configuration_id))
+
+
+@get(
+    "/backup/schedule/preview",
+    operation_id="previewSchedule",
+    summary="When a schedule would come due next",
+    tags=["Configurations"],
+    responses=problems(),
+)
+async def preview_schedule(
+    schedule: ScheduleText,
+    catalog: NamedDependency[SkipValidation[CatalogClient]],
+    timezone: ZoneText = "",
+) -> SchedulePreview:
+    """The next ten times; a schedule or a zone that will not do is named."""
+    return await catalog.ask(PreviewSchedule(schedule=schedule, timezone=timezone))

@@ -1,5 +1,6 @@
 """Destinations: how one is added, and what a test says."""
 
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
@@ -18,6 +19,8 @@ from holdfast.gateway.schemas.text import (
     Word,
 )
 
+RunLimit = Annotated[int, msgspec.Meta(ge=1, le=64)]
+
 
 class LocalDestinationRequest(Request, frozen=True, kw_only=True):
     """A path on a device: a NAS mount, a disk."""
@@ -25,6 +28,8 @@ class LocalDestinationRequest(Request, frozen=True, kw_only=True):
     name: Name
     device_id: UUID
     path: AbsolutePath
+    max_runs: RunLimit = 4
+    """How many runs it serves at once."""
     repo_password: SecretText | UnsetType = UNSET
     """Opens a repository that is there already; absent: one is made with a new password."""
 
@@ -42,6 +47,7 @@ class LocalDestinationRequest(Request, frozen=True, kw_only=True):
             type=DestinationType.LOCAL,
             device_id=self.device_id,
             path=self.path,
+            max_runs=self.max_runs,
             sealed_secrets=sealed_secrets,
         )
 
@@ -56,6 +62,8 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
     access_key: SecretText
     secret_key: SecretText
     prefix: OptionalWord = ""
+    max_runs: RunLimit = 4
+    """How many runs it serves at once."""
     repo_password: SecretText | UnsetType = UNSET
     """Opens a repository that is there already; absent: one is made with a new password."""
 
@@ -79,6 +87,7 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
             s3_bucket=self.bucket,
             s3_region=self.region,
             s3_prefix=self.prefix,
+            max_runs=self.max_runs,
             sealed_secrets=sealed_secrets,
         )
 

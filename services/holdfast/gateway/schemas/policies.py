@@ -7,8 +7,18 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from holdfast.events.queries import CreatePolicy, UpdatePolicy
+from holdfast.events.schedule import CatchUp
 from holdfast.events.views import KeepRules, PolicyView
-from holdfast.gateway.schemas.text import Count, CronText, Name, Request, Text, ZoneName
+from holdfast.gateway.schemas.text import (
+    ClockText,
+    Count,
+    CronText,
+    Jitter,
+    Name,
+    Request,
+    Text,
+    ZoneName,
+)
 
 DestinationIds = Annotated[tuple[UUID, ...], msgspec.Meta(max_length=100)]
 
@@ -22,6 +32,10 @@ class PolicyRequest(Request, frozen=True, kw_only=True):
     timezone: ZoneName = ""
     enabled: bool = True
     is_default: bool = False
+    jitter_seconds: Jitter = 0
+    window_start: ClockText | None = None
+    window_end: ClockText | None = None
+    catch_up: CatchUp = CatchUp.RUN_ONCE
     keep_last: Count = 0
     keep_hourly: Count = 0
     keep_daily: Count = 0
@@ -39,6 +53,10 @@ class PolicyRequest(Request, frozen=True, kw_only=True):
             timezone=self.timezone,
             enabled=self.enabled,
             is_default=self.is_default,
+            jitter_seconds=self.jitter_seconds,
+            window_start=self.window_start,
+            window_end=self.window_end,
+            catch_up=self.catch_up,
             keep=KeepRules(
                 keep_last=self.keep_last,
                 keep_hourly=self.keep_hourly,
@@ -60,6 +78,10 @@ class PolicyPatch(Request, frozen=True, kw_only=True):
     timezone: ZoneName | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     is_default: bool | UnsetType = UNSET
+    jitter_seconds: Jitter | UnsetType = UNSET
+    window_start: ClockText | UnsetType | None = UNSET
+    window_end: ClockText | UnsetType | None = UNSET
+    catch_up: CatchUp | UnsetType = UNSET
     keep_last: Count | UnsetType = UNSET
     keep_hourly: Count | UnsetType = UNSET
     keep_daily: Count | UnsetType = UNSET

@@ -16,6 +16,7 @@ _WORD = rf"^[^\x00-\x20\x7f]+{_END}"
 _OPTIONAL_WORD = rf"^[^\x00-\x20\x7f]*{_END}"
 _ABSOLUTE = rf"^/[^\x00]*{_END}"
 _PATH = rf"^[^\x00]+{_END}"
+_CLOCK = rf"^([01][0-9]|2[0-3]):[0-5][0-9]{_END}"
 
 IN_WORDS = {
     _NO_NUL: "Holds a NUL character",
@@ -24,6 +25,7 @@ IN_WORDS = {
     _OPTIONAL_WORD: "Must be text without spaces or control characters",
     _ABSOLUTE: "Must be an absolute path, beginning with a slash",
     _PATH: "Must be a path, not empty",
+    _CLOCK: "Must be a time of the day such as 22:00",
 }
 """What a person is told when a pattern does not match."""
 
@@ -62,6 +64,17 @@ ZoneName = Annotated[
         description="An IANA time zone; empty: the instance's own.",
         examples=["Europe/Berlin"],
     ),
+]
+ClockText = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=_CLOCK,
+        description="A time of the day in the policy's zone.",
+        examples=["22:00"],
+    ),
+]
+Jitter = Annotated[
+    int, msgspec.Meta(ge=0, le=86_400, description="Seconds over which starts are spread.")
 ]
 Count = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 

@@ -1,7 +1,11 @@
 -- name: record_due
--- No row: it is on record already, or there never was such a configuration.
+-- Rows for those that are new.  None at all: there never was such a configuration.
 insert into expected_run (configuration_id, scheduled_for, outcome, reason, run_id, recorded_at)
-select id, $2, $3, $4, $5, $6 from configuration where id = $1
+select c.id, due.scheduled_for, due.outcome, due.reason, $5, $6
+  from configuration c
+ cross join unnest($2::timestamptz[], $3::text[], $4::text[])
+         as due (scheduled_for, outcome, reason)
+ where c.id = $1
 on conflict (configuration_id, scheduled_for) do nothing
 returning configuration_id;
 
@@ -10,24 +14,50 @@ select exists (
     select from expected_run where configuration_id = $1 and scheduled_for = $2
 );
 
+-- name: past
+-- A page, newest first, after a time or from the start.
+select scheduled_for, outcome, reason, run_id, recorded_at
+  from expected_run
+ where configuration_id = $1
+   and ($2::timestamptz is null or scheduled_for < $2)
+ order by scheduled_for desc
+ limit $3;
+
 -- name: prune_was_due
 update destination
    set last_prune_due_at = greatest(coalesce(last_prune_due_at, $2), $2)
  where id = $1;
 
 -- name: schedules
--- Backups by configuration, prunes by destination; only times after "after" count.
+-- A page by id, after one or from the start.  Backups by configuration, prunes by destination;
+-- only times after "after" count.  What is switched off is there, too: its due times are put
+-- on record as skipped.
+with entry as (
+    select 'backup' as kind, c.id, p.schedule, p.timezone,
+           greatest(c.enabled_at, p.schedule_changed_at, last.scheduled_for) as after,
+           p.jitter_seconds, p.window_start, p.window_end
+      from configuration c
+      join policy p on p.id = c.policy_id
+     cross join lateral (
+           select max(e.scheduled_for) as scheduled_for
+             from expected_run e
+            where e.configuration_id = c.id) last
+     where c.deleted_at is null
+       and ($1::uuid is null or c.id > $1)
+    union all
+    select 'prune', d.id, d.prune_schedule, d.prune_timezone,
+           coalesce(d.last_prune_due_at, d.created_at), 0, null, null
+      from destination d
+     where d.state = 'ready' and d.enabled and d.prune_schedule <> ''
+       and ($1::uuid is null or d.id > $1)
+)
+select * from entry order by id limit $2;
+
+-- name: schedules_of
+-- Those of some configurations.
 select 'backup' as kind, c.id, p.schedule, p.timezone,
-       greatest(c.enabled_at, p.schedule_changed_at, last.scheduled_for) as after
+       greatest(c.enabled_at, p.schedule_changed_at) as after,
+       p.jitter_seconds, p.window_start, p.window_end, c.enabled and p.enabled as enabled
   from configuration c
   join policy p on p.id = c.policy_id
- cross join lateral (
-       select max(e.scheduled_for) as scheduled_for
-         from expected_run e
-        where e.configuration_id = c.id) last
- where c.enabled and c.deleted_at is null and p.enabled
-union all
-select 'prune', d.id, d.prune_schedule, d.prune_timezone,
-       coalesce(d.last_prune_due_at, d.created_at)
-  from destination d
- where d.state = 'ready' and d.enabled and d.prune_schedule <> '';
+ where c.id = any($1::uuid[]) and c.deleted_at is null;

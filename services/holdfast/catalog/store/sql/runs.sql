@@ -2,8 +2,8 @@
 -- No row: it was queued before.
 insert into run (id, operation, trigger, status, configuration_id, app_id, device_id,
                  destination_ids, exclusive, work_type, work, scheduled_for, attempt,
-                 retry_of, not_before, queued_at)
-values ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                 retry_of, not_before, queued_at, not_after)
+values ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 on conflict (id) do nothing
 returning id;
 
@@ -12,24 +12,31 @@ returning id;
 select pg_advisory_xact_lock(hashtext('holdfast admission'));
 
 -- name: unfinished
+-- One whose window has ended is not started any more; the keeper ends it.
 select id, status, operation, trigger, destination_ids, device_id, configuration_id,
        queued_at, not_before
   from run
- where status in ('queued', 'in_progress');
+ where status = 'in_progress'
+    or (status = 'queued' and (not_after is null or not_after > $1));
+
+-- name: limits
+-- Of the destinations that differ from the usual.
+select id, max_runs from destination where max_runs <> $1;
 
 -- name: admit_run
 update run
-   set status = 'in_progress', admitted_at = $2, started_at = $2
+   set status = 'in_progress', admitted_at = $2, started_at = coalesce(started_at, $2),
+       waiting_for = case when waiting_since is null then '' else waiting_for end
  where id = $1 and status = 'queued'
 returning id, operation, trigger, status, configuration_id, app_id, device_id, destination_ids,
-          attempt, claim, claim_expires_at, work_type, work;
+          attempt, claim, claim_expires_at, deaths, waiting_since, work_type, work;
 
 -- name: start_snapshots
 update snapshot set status = 'in_progress' where run_id = $1 and status = 'queued';
 
 -- name: lock_run
 select id, operation, trigger, status, configuration_id, app_id, device_id, destination_ids,
-       attempt, claim, claim_expires_at, work_type, work
+       attempt, claim, claim_expires_at, deaths, waiting_since, work_type, work
   from run
  where id = $1
    for update;
@@ -38,16 +45,43 @@ select id, operation, trigger, status, configuration_id, app_id, device_id, dest
 -- The caller holds the row's lock.
 update run
    set claim = claim + 1, executor_id = $2, started_at = case when claim = 0 then $3 else started_at end,
-       claim_expires_at = $4
+       claim_expires_at = $4, deaths = deaths + (claim_expires_at is not null)::integer,
+       waiting_for = case when waiting_since is null then '' else waiting_for end
  where id = $1 and status = 'in_progress'
 returning claim;
 
 -- name: heartbeat
--- No row: another executor has it, or it has ended.
+-- No row: another executor has it, or it was given back, or it has ended.
 update run
    set claim_expires_at = $3
- where id = $1 and claim = $2 and status = 'in_progress'
+ where id = $1 and claim = $2 and status = 'in_progress' and claim_expires_at is not null
 returning cancel_requested_at is not null;
+
+-- name: release_run
+-- Nobody holds it any more; its message is still there for the next one.
+update run
+   set claim_expires_at = null
+ where id = $1 and claim = $2 and status = 'in_progress' and claim_expires_at is not null
+returning id;
+
+-- name: requeue_run
+-- It waits for something outside: what it held in admission is free meanwhile.
+update run
+   set status = 'queued', claim_expires_at = null, not_before = $3,
+       waiting_for = $4, waiting_since = coalesce(waiting_since, $5)
+ where id = $1 and claim = $2 and status = 'in_progress' and claim_expires_at is not null
+returning cancel_requested_at is not null as cancel;
+
+-- name: dead_too_often
+-- Runs whose executors died under them so often that another try is no use.
+select id, claim, executor_id
+  from run
+ where status = 'in_progress' and claim_expires_at < $1 and deaths + 1 >= $2;
+
+-- name: tell_waiting
+update run
+   set waiting_for = $2
+ where id = $1 and status = 'in_progress' and waiting_since is null;
 
 -- name: ask_to_cancel
 update run set cancel_requested_at = coalesce(cancel_requested_at, $2) where id = $1;
@@ -56,7 +90,8 @@ update run set cancel_requested_at = coalesce(cancel_requested_at, $2) where id 
 -- No row: it has an outcome already.
 with ended as (
     update run
-       set status = $2, completed_at = $3, failure = $4, result = $5, claim_expires_at = null
+       set status = $2, completed_at = $3, failure = $4, result = $5, claim_expires_at = null,
+           waiting_for = '', waiting_since = null
      where id = $1 and status in ('queued', 'in_progress')
     returning id
 )
@@ -81,11 +116,22 @@ select id
 -- name: silent_runs
 -- Admitted, and then no claim; or a claim that ran out, and nobody took it over.
 select id, operation, trigger, status, configuration_id, app_id, device_id, destination_ids,
-       attempt, claim, claim_expires_at, work_type, work
+       attempt, claim, claim_expires_at, deaths, waiting_since, work_type, work
   from run
  where status = 'in_progress'
    and coalesce(claim_expires_at, admitted_at) < $1
    for update skip locked;
+
+-- name: window_end
+select not_after from run where id = $1;
+
+-- name: expired
+select id from run where status = 'queued' and not_after is not null and not_after <= $1;
+
+-- name: is_crowded
+-- Counted no further than it matters.
+select count(*) = $1::bigint
+  from (select from run where status = 'queued' limit $1::bigint) as queued;
 
 -- name: next_not_before
 select min(not_before) from run where status = 'queued' and not_before is not null;
@@ -99,7 +145,7 @@ select count(*) filter (where status = 'in_progress') as active,
 -- name: run
 select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
        coalesce(a.name, '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
-       r.retry_of, r.not_before, r.claim, r.queued_at, r.started_at, r.completed_at,
+       r.retry_of, r.not_before, r.admitted_at, r.claim, r.waiting_for, r.waiting_since, r.queued_at, r.started_at, r.completed_at,
        r.cancel_requested_at, r.failure, r.result,
        array(select s.id from snapshot s where s.run_id = r.id
               order by array_position(r.destination_ids, s.destination_id)) as snapshot_ids
@@ -111,7 +157,7 @@ select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
 -- A page, newest first, after a place or from the start.
 select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
        coalesce(a.name, '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
-       r.retry_of, r.not_before, r.claim, r.queued_at, r.started_at, r.completed_at,
+       r.retry_of, r.not_before, r.admitted_at, r.claim, r.waiting_for, r.waiting_since, r.queued_at, r.started_at, r.completed_at,
        r.cancel_requested_at, r.failure, r.result,
        array(select s.id from snapshot s where s.run_id = r.id
               order by array_position(r.destination_ids, s.destination_id)) as snapshot_ids

@@ -1,4 +1,4 @@
-"""Five cron fields in a time zone: the next time, and the times that were missed.
+"""Five cron fields in a time zone, and the times at which they come due.
 
 cronsim does the arithmetic, with Debian's rules for the two odd nights a year: what has a
 fixed time that the clock skips runs right after the gap, what the clock passes twice
@@ -14,11 +14,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 from cronsim import CronSim, CronSimError
 
-from holdfast.events.due import CRON_NICKNAMES
 from holdfast.kernel.errors import InvalidRequestError
 
-MOST_MISSED = 1000
-"""How many missed times are told; older ones are not news to anybody."""
+CRON_NICKNAMES = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+"""As in crontab(5): what a schedule may say instead of five fields, and what it means."""
 
 FIELDS = 5
 
@@ -60,32 +67,30 @@ def parse(expression: str, timezone: str) -> Schedule:
 
 def next_due(schedule: Schedule, after: datetime) -> datetime | None:
     """The first time later than *after*, in UTC; None when there is none in fifty years."""
-    return next(_times(schedule, after), None)
+    return next(due_times(schedule, after), None)
 
 
-def missed(
-    schedule: Schedule, after: datetime, now: datetime, most: int = MOST_MISSED
-) -> tuple[datetime, ...]:
-    """The due times later than *after* and not later than *now*, oldest first, in UTC.
+def newest_due(schedule: Schedule, after: datetime, now: datetime) -> datetime | None:
+    """The newest due time later than *after* and not later than *now*, in UTC, if there is one.
 
-    Of more than *most* only the newest are given, and found without walking through the
-    rest: after a year off, a schedule of every minute costs no more than one of every day.
+    Found without walking through the others: after a year off, a schedule of every minute
+    costs no more than one of every day.
     """
     reach = timedelta(hours=1)
     while True:
         start = max(after, now - reach)
-        times = []
-        for time in _times(schedule, start):
+        newest = None
+        for time in due_times(schedule, start):
             if time > now:
                 break
-            times.append(time)
-        if start == after or len(times) >= most:
-            return tuple(times[-most:])
+            newest = time
+        if start == after or newest is not None:
+            return newest
         reach *= 4
 
 
-def _times(schedule: Schedule, after: datetime) -> Iterator[datetime]:
-    """Due times later than *after*, for ever.
+def due_times(schedule: Schedule, after: datetime) -> Iterator[datetime]:
+    """The due times later than *after*, oldest first, in UTC; they end after fifty years.
 
     In the hour that comes twice, cronsim starts from the clock's reading and may give the
     first of the two when *after* is in the second: what is not later is left out.

@@ -1,11 +1,19 @@
 """When a schedule comes due, most of all on the nights when clocks change."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from holdfast.scheduler.cron import MOST_MISSED, InvalidScheduleError, missed, next_due, parse
+from holdfast.schedule import (
+    InvalidScheduleError,
+    Schedule,
+    due_times,
+    newest_due,
+    next_due,
+    parse,
+)
 
 BERLIN, NEW_YORK, LORD_HOWE = "Europe/Berlin", "America/New_York", "Australia/Lord_Howe"
 
@@ -61,6 +69,11 @@ CALENDAR = [
     ("@Yearly", "2026-03-01T00:00", ["2027-01-01"]),
     ("  0   0  1 1  * ", "2026-03-01T00:00", ["2027-01-01"]),
 ]
+
+
+def missed(schedule: Schedule, after: datetime, now: datetime) -> tuple[datetime, ...]:
+    """The due times later than *after*, up to *now*."""
+    return tuple(takewhile(lambda time: time <= now, due_times(schedule, after)))
 
 
 def local(text: str, zone: str) -> datetime:
@@ -125,14 +138,15 @@ def test_missed_takes_in_now_and_leaves_out_after() -> None:
     assert missed(schedule, at, at - timedelta(days=1)) == ()
 
 
-def test_of_a_year_of_minutes_only_the_newest_are_told() -> None:
+def test_the_newest_of_a_year_of_minutes_is_found_without_walking_through_it() -> None:
     now = datetime(2026, 3, 1, 2, 0, 30, tzinfo=UTC)
+    schedule = parse("* * * * *", "UTC")
 
-    times = missed(parse("* * * * *", "UTC"), now - timedelta(days=365), now)
-
-    assert len(times) == MOST_MISSED
-    assert times[-1] == datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
-    assert times[0] == times[-1] - timedelta(minutes=MOST_MISSED - 1)
+    assert newest_due(schedule, now - timedelta(days=365), now) == now.replace(second=0)
+    assert newest_due(schedule, now, now + timedelta(seconds=29)) is None
+    assert newest_due(parse("0 0 1 1 *", "UTC"), now - timedelta(days=900), now) == datetime(
+        2026, 1, 1, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize(
