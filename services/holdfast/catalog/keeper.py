@@ -29,7 +29,7 @@ class Keeper:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._swept_at = deps.now()
+        self._sweep_at = deps.now() + SILENCE
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until *stop*."""
@@ -42,15 +42,23 @@ class Keeper:
                 await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
 
     async def step(self) -> None:
-        """Admit what may start by now, and wake what sleeps too long."""
+        """Admit what may start by now, and wake what sleeps too long.
+
+        Nothing is woken soon after a start or an outage: nobody could keep a claim then, and
+        the word on a run's end may wait in the stream, to be heard before it is done again.
+        """
         now = self._deps.now()
-        async with transaction(self._deps.pool) as connection:
-            due = await runs.next_not_before(connection)
-            if due is not None and due <= now and await runs.admit_queued(connection, now):
-                self._deps.wake.set()
-        if (now - self._swept_at).total_seconds() >= SWEEP_SECONDS:
-            self._swept_at = now
-            await self.sweep()
+        try:
+            async with transaction(self._deps.pool) as connection:
+                due = await runs.next_not_before(connection)
+                if due is not None and due <= now and await runs.admit_queued(connection, now):
+                    self._deps.wake.set()
+            if now >= self._sweep_at:
+                self._sweep_at = now + timedelta(seconds=SWEEP_SECONDS)
+                await self.sweep()
+        except UnavailableError:
+            self._sweep_at = now + SILENCE
+            raise
 
     async def sweep(self) -> None:
         """Queue the work of silent runs again."""
