@@ -154,12 +154,19 @@ class Bus:
         try:
             work = decode_event(message.headers, message.data)
         except msgspec.MsgspecError as error:
-            await dead_letters.set_aside(self.context, message, "executor", str(error))
+            await self._refuse(message, str(error))
             return None
         if not isinstance(work, Work):
-            await dead_letters.set_aside(self.context, message, "executor", "not work")
+            await self._refuse(message, "not work")
             return None
         return Job(message, work, self.context)
+
+    async def _refuse(self, message: Msg, reason: str) -> None:
+        """Set it aside; if the bus is away just then, it comes again."""
+        try:
+            await dead_letters.set_aside(self.context, message, "executor", reason)
+        except (TimeoutError, NatsError) as error:
+            raise UnavailableError("The bus does not answer.", detail=str(error)) from error
 
     async def _work_subscription(self, site: str) -> JetStreamContext.PullSubscription:
         if site not in self._work:

@@ -74,14 +74,17 @@ class Host:
         log.info("stopped")
 
     async def _keep_running(self, service: str, loop: Loop) -> None:
-        """A loop that raises is started again after a while; the others go on."""
+        """A loop that raises, or ends too early, is started again after a while; the others
+        go on."""
         stopping = self.runtime.stopping
         while not stopping.is_set():
             try:
                 with bound(service=service):
                     await loop(stopping)
-                return
+                if stopping.is_set():
+                    return
+                log.error("service_loop_ended", service=service)
             except Exception:
                 log.exception("service_loop_failed", service=service)
-                with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), RESTART_SECONDS)
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(stopping.wait(), RESTART_SECONDS)

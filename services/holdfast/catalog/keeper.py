@@ -38,7 +38,7 @@ class Keeper:
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._swept_at = deps.now()
+        self._sweep_at = deps.now() + SILENCE
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until *stop*."""
@@ -51,17 +51,25 @@ class Keeper:
                 await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
 
     async def step(self) -> None:
-        """Admit what may start by now, and wake what sleeps too long."""
+        """Admit what may start by now, and wake what sleeps too long.
+
+        Nothing is woken soon after a start or an outage: nobody could keep a claim then, and
+        the word on a run's end may wait in the stream, to be heard before it is done again.
+        """
         now = self._deps.now()
-        async with transaction(self._deps.pool) as connection:
-            due = await runs.next_not_before(connection)
-            wanted = (due is not None and due <= now) or await runs.is_crowded(connection)
-            if wanted and await runs.admit_queued(connection, now):
-                self._deps.wake.set()
-        await self._end_expired()
-        if (now - self._swept_at).total_seconds() >= SWEEP_SECONDS:
-            self._swept_at = now
-            await self.sweep()
+        try:
+            async with transaction(self._deps.pool) as connection:
+                due = await runs.next_not_before(connection)
+                wanted = (due is not None and due <= now) or await runs.is_crowded(connection)
+                if wanted and await runs.admit_queued(connection, now):
+                    self._deps.wake.set()
+            await self._end_expired()
+            if now >= self._sweep_at:
+                self._sweep_at = now + timedelta(seconds=SWEEP_SECONDS)
+                await self.sweep()
+        except UnavailableError:
+            self._sweep_at = now + SILENCE
+            raise
 
     async def _end_expired(self) -> None:
         """A run that waited past the end of its window has failed: it is not started."""

@@ -168,8 +168,9 @@ class Hold:
             reply = await self._bus.request(
                 query, timeout=max(0.05, min(patience, self._sure_until - asked))
             )
-        except HoldfastError as error:
-            log.warning("heartbeat_unanswered", run_id=str(self._run_id), error=str(error))
+        except Exception as error:  # noqa: BLE001 - a run whose heart stops must learn of it
+            said = str(error) if isinstance(error, HoldfastError) else type(error).__name__
+            log.warning("heartbeat_unanswered", run_id=str(self._run_id), error=said)
             if self._monotonic() >= self._sure_until:
                 self.stop(Reason.FENCED)
             return False

@@ -174,6 +174,9 @@ async def _fate_of(job: Job, deps: Deps, desk: Desk) -> Fate:
         held_since=asked,
         monotonic=deps.monotonic,
     )
+    if claim.claim > 1:
+        # It may have been cancelled while nobody held it: heard before anything is done.
+        hold.look()
     desk.put(work.run_id, hold)
     try:
         async with hold:

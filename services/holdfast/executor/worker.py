@@ -32,6 +32,9 @@ class Worker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until *stop*; then end what runs, so that the next start takes it up."""
+        # A new one each time: the former has told its runs to leave, and tells it to all
+        # that come.
+        self._desk = Desk()
         slots = asyncio.Semaphore(self._deps.slots)
         leaving = asyncio.create_task(self._leave_on(stop))
         try:

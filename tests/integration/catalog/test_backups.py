@@ -242,6 +242,24 @@ async def test_a_new_backup_takes_the_place_of_a_retry_that_waits(deps: Deps, cl
     assert (await run_of(deps, retry_id)).status is RunStatus.CANCELLED
 
 
+async def test_no_retry_of_a_deleted_configuration_is_left(deps: Deps, clock: Clock) -> None:
+    protected = await protected_app(deps)
+    run = await started(deps, protected)
+    claim = (await claimed(deps, run.id)).claim
+    await on_snapshot_failed(snapshot_failed(run, claim, clock()), deps)
+    await on_run_completed(run_ended(run, claim, clock(), status=RunStatus.FAILED), deps)
+    retry_id = await deps.pool.fetchval("select id from run where trigger = 'retry'")
+
+    await answer_delete_configuration(
+        DeleteConfiguration(configuration_id=protected.configuration_id), deps
+    )
+
+    retry = await run_of(deps, retry_id)
+    assert retry.status is RunStatus.CANCELLED
+    assert retry.failure is not None
+    assert retry.failure.code == "configuration_deleted"
+
+
 async def test_due_times_count_from_the_last_one_on_record(deps: Deps, clock: Clock) -> None:
     made_at = clock()
     protected = await protected_app(deps)

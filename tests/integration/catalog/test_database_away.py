@@ -100,3 +100,39 @@ async def test_a_connection_that_breaks_when_it_is_given_back(
 
     monkeypatch.undo()
     await pool.close()
+
+
+async def refuse(pool: asyncpg.Pool, state: str) -> None:
+    """Have the server raise *state*, as it does when the disk is full, say."""
+    async with transaction(pool) as connection:
+        await connection.execute(f"do $$ begin raise exception sqlstate '{state}'; end $$")
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["53100", "53200", "53300", "57P01", "57P02", "57P03", "57014", "58030", "40001", "40P01"],
+)
+async def test_a_server_that_cannot_work_now_is_away(postgres_dsn: str, state: str) -> None:
+    async with await open_pool(postgres_dsn) as pool:
+        with pytest.raises(DatabaseUnavailableError):
+            await refuse(pool, state)
+
+
+async def test_a_connection_that_breaks_while_it_is_set_up(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = await open_pool(postgres_dsn)
+    await pool.expire_connections()
+
+    async def broken(*_: object, **__: object) -> None:
+        # What asyncpg says when the server goes between the greeting and the first statement.
+        raise asyncpg.InterfaceError("connection is closed")
+
+    monkeypatch.setattr(asyncpg.Connection, "set_type_codec", broken)
+
+    with pytest.raises(DatabaseUnavailableError):
+        async with reading(pool):
+            pass
+
+    monkeypatch.undo()
+    await pool.close()

@@ -16,7 +16,7 @@ from holdfast.catalog.handlers import on_run_completed, on_snapshot_completed
 from holdfast.catalog.keeper import SILENCE, Keeper
 from holdfast.catalog.relay import Relay
 from holdfast.catalog.store import outbox
-from holdfast.catalog.store.pool import open_pool, transaction
+from holdfast.catalog.store.pool import DatabaseUnavailableError, open_pool, transaction
 from holdfast.catalog.store.runs import ENDED_CHANNEL
 from holdfast.catalog.waiting import listen
 from holdfast.events.base import Event
@@ -253,6 +253,32 @@ async def test_a_run_whose_executor_is_alive_is_left_alone(deps: Deps, clock: Cl
     assert await waiting(deps) == before
     clock.advance(seconds=SILENCE.total_seconds() + deps.settings.claim_seconds + 1)
     await Keeper(deps).sweep()
+    assert await waiting(deps) == before + 1
+
+
+async def test_after_an_outage_what_the_stream_holds_is_heard_first(
+    deps: Deps, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A claim runs out while the database is away; the word on the run's end may be waiting
+    in the stream, and the run must not be done again before it is heard."""
+
+    def away(_: object) -> None:
+        raise DatabaseUnavailableError
+
+    run = await started(deps, await protected_app(deps))
+    await claimed(deps, run.id)
+    keeper, before = Keeper(deps), await waiting(deps)
+    clock.advance(hours=1)
+    with monkeypatch.context() as patch:
+        patch.setattr("holdfast.catalog.keeper.transaction", away)
+        with pytest.raises(DatabaseUnavailableError):
+            await keeper.step()
+
+    clock.advance(seconds=SILENCE.total_seconds() - 1)
+    await keeper.step()
+    assert await waiting(deps) == before
+    clock.advance(seconds=2)
+    await keeper.step()
     assert await waiting(deps) == before + 1
 
 

@@ -19,9 +19,10 @@ from holdfast.events.views import SnapshotView
 from holdfast.events.work import ForgetAdmitted, RestoreRequested
 from holdfast.executor.worker import Worker
 from holdfast.kernel.ids import new_id
+from holdfast.restic.binary import find_restic
 from holdfast.restic.commands import backup
 from holdfast.restic.commands.backup import BackupOptions
-from support.executor import Bench, Place, backup_of, local_place, until, work_of
+from support.executor import Bench, Place, backup_of, init_of, local_place, until, work_of
 from support.house import restic_processes
 from support.trees import differences, make_tree, manifest
 
@@ -389,3 +390,113 @@ async def test_an_outcome_waits_until_the_bus_is_back(bench: Bench, nas: Place, 
 
     assert job.fate == ("done", None)
     assert [type(each) for each in bench.outcomes] == [SnapshotCompleted, RunCompleted]
+
+
+# ---- an initialisation that is called off
+
+
+@pytest.fixture
+def halting(tmp_path: Path) -> Path:
+    """A restic that halts the first time it is to open a repository, until it is ended."""
+    program = tmp_path / "restic"
+    program.write_text(
+        f"""#!/bin/sh
+case " $* " in *" cat "*)
+    [ -e {tmp_path}/halted ] || {{ touch {tmp_path}/halted; exec sleep 600; }} ;;
+esac
+exec {find_restic()} "$@"
+"""
+    )
+    program.chmod(0o755)
+    return program
+
+
+async def cancelled_while_halting(bench: Bench, place: Place, tmp_path: Path) -> RunCompleted:
+    async with bench.knows(place).doing(init_of(place)) as doing:
+        await until((tmp_path / "halted").exists, what="restic opens the repository")
+        bench.heartbeat = HeartbeatReply(held=True, cancel=True)
+        await doing
+    (run,) = bench.said(RunCompleted)
+    return run
+
+
+async def test_an_init_cancelled_after_the_repository_was_made_leaves_nothing(
+    halting: Path, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path / "cache", restic=halting)
+    bench.claim_seconds = 0.6
+    (tmp_path / "nas").mkdir()
+    place = local_place(tmp_path / "nas")
+
+    run = await cancelled_while_halting(bench, place, tmp_path)
+
+    assert run.status is RunStatus.CANCELLED
+    assert list((tmp_path / "nas").iterdir()) == []
+
+
+async def test_what_a_dead_init_made_goes_when_its_successor_is_cancelled(
+    halting: Path, nas: Place, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path / "cache", restic=halting)
+    bench.claim, bench.claim_seconds = 2, 0.6
+    place = Place(msgspec.structs.replace(nas.address, cheap_key=True), nas.secrets)
+
+    run = await cancelled_while_halting(bench, place, tmp_path)
+
+    assert run.status is RunStatus.CANCELLED
+    assert list((tmp_path / "nas").iterdir()) == []
+
+
+async def test_a_repository_that_holds_data_stays_when_its_init_is_cancelled(
+    bench: Bench, halting: Path, nas: Place, data: Path, tmp_path: Path
+) -> None:
+    await bench.outcome(backup_of([data], nas))
+    other = Bench(tmp_path / "cache", restic=halting)
+    other.claim, other.claim_seconds = 2, 0.6
+    place = Place(msgspec.structs.replace(nas.address, cheap_key=True), nas.secrets)
+
+    run = await cancelled_while_halting(other, place, tmp_path)
+
+    assert run.status is RunStatus.CANCELLED
+    assert nas.files("keys")
+    assert nas.files("snapshots")
+
+
+async def test_a_persons_own_empty_repository_stays_when_its_init_is_cancelled(
+    halting: Path, nas: Place, tmp_path: Path
+) -> None:
+    bench = Bench(tmp_path / "cache", restic=halting)
+    bench.claim, bench.claim_seconds = 2, 0.6
+
+    run = await cancelled_while_halting(bench, nas, tmp_path)
+
+    assert run.status is RunStatus.CANCELLED
+    assert nas.files("keys")
+
+
+async def test_what_a_dead_init_left_half_made_goes_when_it_is_cancelled(
+    bench: Bench, tmp_path: Path
+) -> None:
+    place = local_place(tmp_path / "nas")
+    keys = Path(place.address.local_path) / "keys"
+    keys.mkdir(parents=True)
+    (keys / ("d" * 64)).write_text("{}")
+    bench.claim, bench.heartbeat = 2, HeartbeatReply(held=True, cancel=True)
+
+    run = await bench.knows(place).outcome(init_of(place))
+
+    assert run.status is RunStatus.CANCELLED
+    assert list((tmp_path / "nas").iterdir()) == []
+
+
+async def test_a_wish_to_stop_is_heard_before_a_dead_ones_work_is_done_again(
+    bench: Bench, nas: Place, endless: Path
+) -> None:
+    bench.claim, bench.heartbeat = 2, HeartbeatReply(held=True, cancel=True)
+    before = datetime.now(UTC)
+
+    run = await bench.outcome(backup_of([endless], nas))
+
+    assert run.status is RunStatus.CANCELLED
+    assert datetime.now(UTC) - before < timedelta(seconds=bench.claim_seconds / 3)
+    assert nothing_left(nas)

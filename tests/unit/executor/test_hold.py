@@ -70,6 +70,18 @@ async def test_silence_for_as_long_as_a_claim_lasts_fences() -> None:
     assert 0.15 <= time.monotonic() - began < 2
 
 
+async def test_an_answer_that_is_not_understood_counts_as_silence() -> None:
+    def odd(_: Any) -> HeartbeatReply:
+        raise ValueError("from another release")
+
+    async with hold_of(saying(odd)) as hold:
+        with pytest.raises(StoppedError) as stopped:
+            async with asyncio.timeout(5):
+                await hold.guard(for_ever())
+
+    assert stopped.value.reason is Reason.FENCED
+
+
 async def test_one_unanswered_heartbeat_harms_nothing() -> None:
     bus = RecordingBus()
 

@@ -6,7 +6,9 @@ from holdfast.catalog.answers.changed import configuration_changed
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain import configuration as rules
 from holdfast.catalog.domain.configuration import Scope
-from holdfast.catalog.store import configurations, outbox, policies
+from holdfast.catalog.domain.run import DELETED
+from holdfast.catalog.ending import end_here
+from holdfast.catalog.store import configurations, outbox, policies, runs
 from holdfast.catalog.store.pool import Connection, reading, transaction
 from holdfast.events.changes import Change
 from holdfast.events.queries import (
@@ -17,6 +19,7 @@ from holdfast.events.queries import (
     ListConfigurations,
     UpdateConfiguration,
 )
+from holdfast.events.run import RunStatus
 from holdfast.events.views import ConfigurationView
 from holdfast.kernel.errors import NotFoundError
 from holdfast.kernel.ids import new_id
@@ -81,11 +84,18 @@ async def answer_update_configuration(query: UpdateConfiguration, deps: Deps) ->
 
 
 async def answer_delete_configuration(query: DeleteConfiguration, deps: Deps) -> Done:
-    """Take it out of use; its snapshots stay and can be restored."""
+    """Take it out of use; its snapshots stay and can be restored.
+
+    Its retries that wait are cancelled: they would hold its destinations for hours.
+    """
     now = deps.now()
     async with transaction(deps.pool) as connection:
+        await runs.lock_admission(connection)
         if not await configurations.delete(connection, query.configuration_id, now):
             raise _missing(query.configuration_id)
+        for waiting in await runs.pending_retries(connection, query.configuration_id):
+            await end_here(connection, waiting, RunStatus.CANCELLED, DELETED, now)
+        await runs.admit_queued(connection, now)
         await outbox.add(
             connection, configuration_changed(query.configuration_id, Change.DELETED, now)
         )

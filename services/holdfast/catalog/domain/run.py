@@ -116,3 +116,8 @@ SUPERSEDED = Failure(
     code="superseded",
     message="A newer backup of the same app was started, so this retry is not needed.",
 )
+
+DELETED = Failure(
+    code="configuration_deleted",
+    message="The configuration was deleted, so this retry is not needed.",
+)

@@ -44,7 +44,7 @@ async def open_pool(dsn: str, *, max_size: int = 10) -> asyncpg.Pool:
                 "idle_in_transaction_session_timeout": "60s",
             },
         )
-    except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
+    except _AWAY as error:
         raise DatabaseUnavailableError(detail=str(error)) from error
 
 
@@ -70,6 +70,7 @@ async def transaction(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
 @asynccontextmanager
 async def reading(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
     """One connection without a transaction, for a single statement or reads that may differ."""
+    ours = False
     try:
         async with pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
             try:
@@ -78,7 +79,13 @@ async def reading(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
                 # It also tells of mistakes in our own code.
                 if _is_broken(connection):
                     raise DatabaseUnavailableError(detail=str(error)) from error
+                ours = True
                 raise
+    except asyncpg.InterfaceError as error:
+        if ours:
+            raise
+        # The connection broke while the pool set it up, or took it back.
+        raise DatabaseUnavailableError(detail=str(error)) from error
     except _AWAY as error:
         raise DatabaseUnavailableError(detail=str(error)) from error
 
@@ -92,16 +99,22 @@ def _is_broken(connection: Connection) -> bool:
 
 _AWAY = (
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-    asyncpg.TooManyConnectionsError,
+    # It starts, stops, or has cancelled the statement.
+    asyncpg.OperatorInterventionError,
+    # No room: on the disk, in the memory, for one more connection.
+    asyncpg.InsufficientResourcesError,
+    # The disk underneath fails.
+    asyncpg.PostgresSystemError,
+    # Two transactions were in each other's way: this one may be tried again.
+    asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
-    asyncpg.QueryCanceledError,
-    asyncpg.DeadlockDetectedError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     # A connection that broke while asyncpg had something else to do with it than to wait.
     asyncpg.InternalClientError,
     # Not only ConnectionError: the socket of a server that starts is a file that is not there.
     OSError,
 )
-"""What asyncpg raises when the server is gone, going, starting, full, deaf or too busy."""
+"""What asyncpg raises when the server is gone, going, starting, full, deaf or too busy.
+
+Whole classes of SQLSTATE: none of it is a fault of what was asked, and an event that meets
+it must come again for as long as it takes, not end as a dead letter."""

@@ -10,6 +10,7 @@ from holdfast.events.run import InitResult, RunStatus
 from holdfast.events.work import InitRequested
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
+from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.takeover import clear_predecessors_lock, end_predecessor
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
@@ -41,12 +42,32 @@ class KeysOf:
         await self._storage.write_key(name, content)
 
 
+class Made:
+    """Whether this attempt has made the repository."""
+
+    yes = False
+
+
 async def run(attempt: Attempt, work: InitRequested) -> Outcome:
-    """Whatever stops it, what it made is taken away again."""
-    return await attempt.hold.guard(_init(attempt, work))
+    """Whatever stops it, what it made is taken away again.
+
+    With the run goes the only record of the password: a repository that stayed behind
+    would be in the way for ever.
+    """
+    made = Made()
+    try:
+        return await attempt.hold.guard(_init(attempt, work, made))
+    except StoppedError as stopped:
+        # Otherwise whoever takes the run up goes on from what is there.
+        if stopped.reason is Reason.CANCELLED:
+            await _leave_nothing(attempt, work, made)
+        raise
+    except Exception:
+        await _leave_nothing(attempt, work, made)
+        raise
 
 
-async def _init(attempt: Attempt, work: InitRequested) -> Outcome:
+async def _init(attempt: Attempt, work: InitRequested, made: Made) -> Outcome:
     await end_predecessor(attempt)
     storage = attempt.storage(work.address, parent=work.parent_path)
     restic = attempt.restic(work.address)
@@ -60,7 +81,7 @@ async def _init(attempt: Attempt, work: InitRequested) -> Outcome:
         adopted = found.has_data or not attempt.is_takeover
     else:
         repository_id = await _make(attempt, storage, restic)
-        adopted = False
+        made.yes, adopted = True, False
     if work.address.cheap_key:
         await _quicken(attempt, storage, restic)
     return Outcome(
@@ -105,6 +126,26 @@ async def _quicken(attempt: Attempt, storage: Backend, restic: Restic) -> None:
     except (HoldfastError, OSError) as error:
         # It is only slower: at every step of it the password opens the repository.
         log.warning("key_not_quickened", run_id=str(attempt.work.run_id), error=str(error))
+
+
+async def _leave_nothing(attempt: Attempt, work: InitRequested, made: Made) -> None:
+    """Remove what this attempt made, or a dead one of the same run; nothing that holds data."""
+    if not (made.yes or attempt.is_takeover):
+        return
+    try:
+        await end_predecessor(attempt)
+        storage = attempt.storage(work.address, parent=work.parent_path)
+        found = await storage.probe(write=False)
+        if found.has_data:
+            return
+        if found.has_config and not made.yes:
+            if not work.address.cheap_key:
+                return  # it may be a person's own, which only had to be adopted
+            await config.run(attempt.restic(work.address))  # ours, if our password opens it
+    except (HoldfastError, OSError) as error:
+        log.warning("init_not_undone", run_id=str(attempt.work.run_id), error=str(error))
+        return
+    await _undo(attempt, storage)
 
 
 async def _undo(attempt: Attempt, storage: Backend) -> None:
