@@ -200,8 +200,10 @@ class Supervised:
             log.error("server_ended", server=self._name, exit_code=code)
             try:
                 self._child = await self.launch()
-            except ServerStartError as error:
-                log.error("server_restart_failed", server=self._name, error=error.detail[-500:])
+            except (ServerStartError, OSError) as error:
+                # OSError: even its settings could not be written, for the disk is full, say.
+                said = error.detail if isinstance(error, ServerStartError) else str(error)
+                log.error("server_restart_failed", server=self._name, error=said[-500:])
                 await asyncio.sleep(1)
 
 

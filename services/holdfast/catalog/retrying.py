@@ -2,18 +2,22 @@
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import retry_time, retry_work, to_retry
-from holdfast.catalog.store import runs, snapshots
+from holdfast.catalog.store import configurations, runs, snapshots
 from holdfast.catalog.store.pool import Connection
 from holdfast.events.run import Operation, Trigger
 from holdfast.events.work import BackupRequested
 
 
 async def queue_retry(connection: Connection, run: runs.RunRow, deps: Deps) -> None:
-    """Queue the next try of a backup for the destinations that are worth one, if any."""
+    """Queue the next try of a backup for the destinations that are worth one, if any.
+
+    None for a configuration that was deleted meanwhile: nobody wants that backup any more.
+    """
     now, work = deps.now(), run.event
+    wanted = run.configuration_id and await configurations.find(connection, run.configuration_id)
     not_before = retry_time(run.attempt, deps.settings.retry_delays, now)
     missing = to_retry(await snapshots.of_run(connection, run.id))
-    if not missing or not_before is None or not isinstance(work, BackupRequested):
+    if not (wanted and missing) or not_before is None or not isinstance(work, BackupRequested):
         return
     again = retry_work(work, missing, now)
     not_after = await runs.window_end(connection, run.id)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+from nats.errors import TimeoutError as NatsTimeoutError
 
 from holdfast.bus import Bus, RetryLater
 from holdfast.bus.answers import Answerer, AnswerTo
@@ -203,6 +204,19 @@ async def test_a_message_that_is_no_event_becomes_a_dead_letter(bus: Bus, listen
 
     assert ear.calls == 1
     assert letter.data == b"{"
+
+
+async def test_a_bus_that_goes_while_a_message_is_set_aside_is_told_as_away(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise NatsTimeoutError
+
+    await bus.context.publish("work.odd.prune.x", b"{", headers={"ce-type": "prune.admitted"})
+    with monkeypatch.context() as patch:
+        patch.setattr("holdfast.bus.dead_letters.set_aside", away)
+        with pytest.raises(UnavailableError):
+            await bus.next_job("odd", 5)
 
 
 async def test_work_is_queued_once_and_given_to_one(bus: Bus, nats_url: str) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from holdfast.bus.errors import RetryLater
+from holdfast.catalog.answers.configurations import answer_delete_configuration
 from holdfast.catalog.answers.destinations import answer_list_destinations
 from holdfast.catalog.answers.schedules import answer_get_prune_view, answer_get_retention_view
 from holdfast.catalog.answers.snapshots import answer_get_snapshot
@@ -21,6 +22,7 @@ from holdfast.catalog.handlers import (
 )
 from holdfast.catalog.keeper import Keeper
 from holdfast.events.queries import (
+    DeleteConfiguration,
     GetPruneView,
     GetRetentionView,
     GetSnapshot,
@@ -222,6 +224,21 @@ async def test_a_snapshot_that_is_told_of_too_late_is_still_on_record(
 
 
 # ---- retries
+
+
+async def test_a_backup_that_outlives_its_configuration_is_not_tried_again(
+    deps: Deps, clock: Clock
+) -> None:
+    protected, run, claim = await claimed_run(deps)
+    await answer_delete_configuration(
+        DeleteConfiguration(configuration_id=protected.configuration_id), deps
+    )
+
+    await on_snapshot_failed(snapshot_failed(run, claim, clock()), deps)
+    await on_run_completed(run_ended(run, claim, clock(), status=RunStatus.FAILED), deps)
+
+    assert (await run_of(deps, run.id)).status is RunStatus.FAILED
+    assert await retries(deps) == []
 
 
 async def test_only_the_destination_that_failed_for_a_passing_cause_is_tried_again(

@@ -1,6 +1,7 @@
 """NATS and Postgres as children: they serve, they keep what they have, they end with us."""
 
 import asyncio
+import errno
 import os
 import signal
 import stat
@@ -302,3 +303,31 @@ async def test_a_start_that_fails_says_what_the_log_says(tmp_path: Path) -> None
         await EmbeddedNats(tmp_path / "nats").start()
 
     assert "jetstream" in caught.value.detail.lower()
+
+
+class Unlucky(Supervised):
+    """A program whose second start finds the disk full."""
+
+    def __init__(self, log: Path) -> None:
+        super().__init__("unlucky")
+        self.launches = 0
+        self._log = log
+
+    async def launch(self) -> Child:
+        self.launches += 1
+        if self.launches == 2:
+            raise OSError(errno.ENOSPC, "no room")
+        child = Child(["sleep", "600"], self._log)
+        await child.start()
+        return child
+
+    async def end(self, child: Child) -> None:
+        await child.stop(signal.SIGKILL)
+
+
+async def test_a_server_is_tried_again_when_it_could_not_even_be_set_up(tmp_path: Path) -> None:
+    server = Unlucky(tmp_path / "log")
+
+    async with running(server):
+        os.kill(server.pid, signal.SIGKILL)
+        await until(lambda: server.launches == 3)

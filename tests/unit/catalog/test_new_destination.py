@@ -113,3 +113,10 @@ def test_a_password_with_a_line_break_is_refused_without_showing_it() -> None:
         checked_secrets(DestinationType.LOCAL, DestinationSecrets(repo_password="hush\nhush"))
 
     assert "hush" not in str(refusal.value)
+
+
+def test_a_password_in_an_address_is_not_told_again() -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        new_destination(s3("https://user:hunter2@nas"))
+
+    assert "hunter2" not in str(caught.value) + caught.value.detail

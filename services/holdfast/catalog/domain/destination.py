@@ -133,6 +133,12 @@ def _endpoint(value: str) -> tuple[str, str]:
     Without a scheme it means https, and is kept without one, as providers print it.
     """
     text = checked_text(value, "endpoint", longest=500).strip().rstrip("/").lower()
+    if "@" in text:
+        # Not quoted back: what stands before the sign is secret.
+        raise InvalidRequestError(
+            "endpoint: an address has no user name or password in it.",
+            guidance="access_key and secret_key have fields of their own.",
+        )
     scheme, mark, _ = text.partition("://")
     parts = urlsplit(text if mark else f"https://{text}")
     try:
