@@ -3,8 +3,10 @@
 import asyncio
 import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 from uuid import uuid4
 
 from holdfast.storage.base import (
@@ -24,6 +26,26 @@ from holdfast.storage.errors import (
     StorageFullError,
 )
 
+T = TypeVar("T")
+P = ParamSpec("P")
+
+LEAVE_SECONDS = 10.0
+"""How long a cancelled caller waits for a thread; a share that hangs keeps its own for ever."""
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """``asyncio.to_thread`` that does not leave its work behind when it is cancelled.
+
+    A thread cannot be stopped: left alone it would make a directory just after the one who
+    cleans up has looked.
+    """
+    task = asyncio.create_task(asyncio.to_thread(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=LEAVE_SECONDS)
+        raise
+
 
 class LocalBackend:
     """Files may hang (a share that is away), so all of it runs in threads."""
@@ -37,33 +59,33 @@ class LocalBackend:
         return str(self._path)
 
     async def probe(self, *, write: bool) -> Found:
-        return await asyncio.to_thread(self._probe, write)
+        return await in_thread(self._probe, write)
 
     async def prepare(self) -> None:
-        await asyncio.to_thread(self._prepare)
+        await in_thread(self._prepare)
 
     async def remove_initialisation(self) -> None:
-        await asyncio.to_thread(self._remove_initialisation)
+        await in_thread(self._remove_initialisation)
 
     async def list_keys(self) -> tuple[str, ...]:
-        return await asyncio.to_thread(self._names, "keys")
+        return await in_thread(self._names, "keys")
 
     async def read_key(self, name: str) -> bytes:
-        return await asyncio.to_thread((self._path / "keys" / name).read_bytes)
+        return await in_thread((self._path / "keys" / name).read_bytes)
 
     async def write_key(self, name: str, content: bytes) -> None:
-        await asyncio.to_thread(_write_whole, self._path / "keys" / name, content)
+        await in_thread(_write_whole, self._path / "keys" / name, content)
 
     async def delete_key(self, name: str) -> None:
-        await asyncio.to_thread((self._path / "keys" / name).unlink, missing_ok=True)
+        await in_thread((self._path / "keys" / name).unlink, missing_ok=True)
 
     async def list_locks(self) -> tuple[str, ...]:
-        names = await asyncio.to_thread(self._names, "locks")
+        names = await in_thread(self._names, "locks")
         return tuple(name for name in names if LOCK_NAME.fullmatch(name))
 
     async def delete_lock(self, name: str) -> None:
         path = self._path / "locks" / checked_lock(name)
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+        await in_thread(path.unlink, missing_ok=True)
 
     def _probe(self, write: bool) -> Found:
         place = self._parent if self._parent is not None else self._path

@@ -1,5 +1,7 @@
 """One suite for every kind of storage: what is there, what is wrong, and what is undone."""
 
+import asyncio
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from holdfast.storage.errors import (
     PathNotDirectoryError,
     StorageError,
 )
+from holdfast.storage.local import in_thread
 from holdfast.storage.registry import open_backend
 from support.servers import RcloneS3
 
@@ -179,3 +182,21 @@ async def test_a_local_path_that_is_a_file_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(PathNotDirectoryError):
         await open_backend(LocalTarget(path=str(tmp_path / "file"))).probe(write=True)
+
+
+async def test_a_cancelled_caller_leaves_no_thread_at_work() -> None:
+    started, may_end, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        started.set()
+        may_end.wait(10)
+        ended.set()
+
+    task = asyncio.create_task(in_thread(work))
+    await asyncio.to_thread(started.wait, 10)
+    task.cancel()
+    asyncio.get_running_loop().call_soon(may_end.set)
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended.is_set()
