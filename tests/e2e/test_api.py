@@ -9,8 +9,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from holdfast.embedded.nats import free_port
 from support.house import House, wait_until
+from support.servers import free_port
 from support.trees import make_tree
 
 pytestmark = [pytest.mark.e2e, pytest.mark.s3]

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -11,10 +12,18 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, TypeVar
 
-from holdfast.embedded.nats import EmbeddedNats, free_port
+from holdfast.embedded.nats import EmbeddedNats
 from holdfast.embedded.postgres import EmbeddedPostgres
 
 T = TypeVar("T")
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that is free right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 class Background:

@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import sys
 import sysconfig
 from pathlib import Path
@@ -17,6 +16,7 @@ from holdfast.embedded.process import (
     Supervised,
     kill_if_it_fails,
 )
+from holdfast.kernel.private_file import create_private, replace_private
 
 START_SECONDS = 30.0
 
@@ -57,7 +57,7 @@ class EmbeddedNats(Supervised):
             for old in self._data.glob("*.ports"):
                 old.unlink(missing_ok=True)
             config = self._data / "nats.conf"
-            write_private(config, _config(self._data, self._port, self._token))
+            replace_private(config, _config(self._data, self._port, self._token).encode())
             child = Child(
                 [nats_server_binary(), "-c", config],
                 self._data / "nats.log",
@@ -115,24 +115,5 @@ def _config(data: Path, port: int, token: str) -> str:
 def _token(path: Path) -> str:
     """The server's token: made once, then kept."""
     if not path.exists():
-        write_private(path, secrets.token_urlsafe(32))
+        create_private(path, secrets.token_urlsafe(32).encode())
     return path.read_text(encoding="ascii")
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only we may read; whole or not at all."""
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that is free right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import signal
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -158,7 +159,7 @@ class Child:
         return ServerStartError(f"{what} did not start.", detail=tail.strip())
 
 
-class Supervised:
+class Supervised(ABC):
     """A server that is started again when it ends by itself."""
 
     def __init__(self, name: str) -> None:
@@ -171,13 +172,13 @@ class Supervised:
         """The server's process id; 0 when there is none."""
         return self._child.pid if self._child is not None else 0
 
+    @abstractmethod
     async def launch(self) -> Child:
         """Start the server and return once it serves; when that fails, leave nothing running."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def end(self, child: Child) -> None:
         """Stop the server cleanly."""
-        raise NotImplementedError
 
     async def start(self) -> None:
         """Start it, and keep it started.  Raises ServerStartError."""

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 
 from holdfast.bus.answers import Answerer, AnswerTo
 from holdfast.bus.subscribe import Subscriber, Subscription
+from holdfast.kernel.pause import pause
 from holdfast.runtime.service import Loop, Runtime, Service
 from holdfast.telemetry.logs import Log, bound
 
@@ -86,5 +86,4 @@ class Host:
                 log.error("service_loop_ended", service=service)
             except Exception:
                 log.exception("service_loop_failed", service=service)
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(stopping.wait(), RESTART_SECONDS)
+            await pause(stopping, seconds=RESTART_SECONDS)

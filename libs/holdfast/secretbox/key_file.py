@@ -1,10 +1,9 @@
 """The file that holds the master key: 32 random bytes, mode 0600, whole or not there."""
 
-import contextlib
 import os
-import tempfile
 from pathlib import Path
 
+from holdfast.kernel.private_file import create_private
 from holdfast.secretbox.aead import KEY
 from holdfast.secretbox.errors import MasterKeyFileError, MasterKeyFileMissingError
 
@@ -22,7 +21,7 @@ def load_or_create_key_file(path: str | os.PathLike[str]) -> bytes:
         pass
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _create(target, os.urandom(KEY))
+        create_private(target, os.urandom(KEY))
     except OSError as error:
         raise MasterKeyFileError(
             f"The master key's file {target} cannot be made.",
@@ -50,22 +49,3 @@ def load_key_file(path: str | os.PathLike[str]) -> bytes:
             f"The master key's file {target} has {len(content)} bytes, not {KEY}."
         )
     return content
-
-
-def _create(target: Path, content: bytes) -> None:
-    """Write it beside, then link: a link never replaces, and never shows half a file."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}-")  # mode 0600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(name, target)
-    finally:
-        os.unlink(name)
-    directory = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -1,7 +1,6 @@
 """What nobody asks for: retries whose time has come, and runs that have gone silent."""
 
 import asyncio
-from contextlib import suppress
 from datetime import timedelta
 
 import msgspec
@@ -14,6 +13,7 @@ from holdfast.catalog.store.pool import reading, transaction
 from holdfast.events.run import RunStatus
 from holdfast.kernel.errors import UnavailableError
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.pause import pause
 from holdfast.telemetry.logs import Log
 
 log = Log("catalog")
@@ -47,8 +47,7 @@ class Keeper:
                 await self.step()
             except UnavailableError as error:
                 log.warning("keeper_waits", error=str(error))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), LOOK_SECONDS)
+            await pause(stop, seconds=LOOK_SECONDS)
 
     async def step(self) -> None:
         """Admit what may start by now, and wake what sleeps too long.

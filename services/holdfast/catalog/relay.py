@@ -7,9 +7,9 @@ import asyncpg
 
 from holdfast.catalog.store import outbox
 from holdfast.catalog.store.pool import transaction
-from holdfast.catalog.waiting import first_of
 from holdfast.events.base import Event
 from holdfast.kernel.errors import UnavailableError
+from holdfast.kernel.pause import pause
 from holdfast.telemetry.logs import Log
 
 log = Log("catalog")
@@ -43,7 +43,7 @@ class Relay:
                 log.warning("relay_waits", error=str(error))
                 published = 0
             if published < BATCH:
-                await first_of(self._wake, stop, seconds=LOOK_SECONDS)
+                await pause(self._wake, stop, seconds=LOOK_SECONDS)
 
     async def publish_batch(self) -> int:
         """Publish the oldest ones; how many went.

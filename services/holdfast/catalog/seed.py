@@ -5,9 +5,7 @@ inserted unless they are there, and the token's file is whole before its hash is
 """
 
 import contextlib
-import os
 import socket
-import tempfile
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -20,6 +18,7 @@ from holdfast.catalog.store.pool import transaction
 from holdfast.events.views import KeepRules
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import new_id
+from holdfast.kernel.private_file import create_private
 from holdfast.secretbox.tokens import new_token, token_hash
 from holdfast.settings import Settings
 
@@ -79,7 +78,7 @@ def admin_token(path: Path) -> str:
         with contextlib.suppress(FileNotFoundError):
             return _read(path)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _create(path, new_token())
+        create_private(path, f"{new_token()}\n".encode())
         return _read(path)
     except OSError as error:
         raise AdminTokenError(detail=str(error)) from error
@@ -92,22 +91,3 @@ def _read(path: Path) -> str:
             f"The file {path} is empty.", guidance="Remove it; the next start makes a new one."
         )
     return token
-
-
-def _create(path: Path, token: str) -> None:
-    """Write beside it, then link: unlike a rename, a link never replaces another's file."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".admin-token-")  # mode 0600
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(token + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(name, path)
-    finally:
-        os.unlink(name)
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -3,13 +3,14 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
+from holdfast.kernel.pause import pause
 from holdfast.telemetry.logs import Log
 
 log = Log("catalog")
@@ -29,8 +30,7 @@ class Ended:
 
     async def wait(self, seconds: float) -> None:
         """Until it rings or the time is up; a bell that rang before is heard at once."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), seconds)
+        await pause(self._event, seconds=seconds)
         self._event.clear()
 
 
@@ -89,7 +89,7 @@ async def listen(
             connection = await asyncpg.connect(dsn)
         except (OSError, asyncpg.PostgresError) as error:
             log.warning("listen_failed", error=str(error))
-            await first_of(stop, seconds=RECONNECT_SECONDS)
+            await pause(stop, seconds=RECONNECT_SECONDS)
             continue
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _, lost=lost: lost.set())
@@ -98,13 +98,13 @@ async def listen(
                 await connection.add_listener(channel, _adapter(call))
             after_gap()
             while not (stop.is_set() or connection.is_closed()):
-                await first_of(stop, lost, seconds=ALIVE_SECONDS)
+                await pause(stop, lost, seconds=ALIVE_SECONDS)
                 if not stop.is_set():
                     # A connection that died in silence is found by using it.
                     await connection.execute("select 1", timeout=5)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
             log.warning("listen_lost", error=str(error))
-            await first_of(stop, seconds=RECONNECT_SECONDS)
+            await pause(stop, seconds=RECONNECT_SECONDS)
         finally:
             connection.terminate()
 
@@ -114,13 +114,3 @@ def _adapter(call: Callable[[str], None]) -> Callable[[Any, int, str, object], N
         call(str(payload))
 
     return on_notification
-
-
-async def first_of(*events: asyncio.Event, seconds: float) -> None:
-    """Until one of *events* is set or the time is up."""
-    tasks = [asyncio.create_task(each.wait()) for each in events]
-    try:
-        await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()

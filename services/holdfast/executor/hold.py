@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
 from enum import StrEnum
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -10,6 +9,7 @@ from uuid import UUID
 
 from holdfast.events.queries import Heartbeat, Query
 from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.pause import pause
 from holdfast.telemetry.logs import Log
 
 T = TypeVar("T")
@@ -155,8 +155,7 @@ class Hold:
         every = self._lasts / BEATS
         rest = every
         while not self.fenced:
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), rest)
+            await pause(self._wake, seconds=rest)
             self._wake.clear()
             rest = every if await self._ask(every) else min(AGAIN_SECONDS, every / 4)
 

@@ -1,12 +1,12 @@
 """The pull loop: take a slot, then one message, and let a task of its own do it."""
 
 import asyncio
-from contextlib import suppress
 
 from holdfast.events.run import RunCancelRequested
 from holdfast.executor.attempt import Deps
 from holdfast.executor.job import LEAVING_SECONDS, Again, Desk, Job, handle, settle
 from holdfast.kernel.errors import HoldfastError
+from holdfast.kernel.pause import pause
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
@@ -68,8 +68,7 @@ class Worker:
             results = await asyncio.gather(listening, waiting, return_exceptions=True)
             if not stop.is_set():
                 log.warning("cancel_ear_lost", error=repr(results[0]))
-                with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(stop.wait(), AGAIN_SECONDS)
+                await pause(stop, seconds=AGAIN_SECONDS)
 
     async def _listen(self) -> None:
         async for event in self._deps.bus.watch(RunCancelRequested):
@@ -84,8 +83,7 @@ class Worker:
             job: Job | None = await self._deps.bus.next_job(self._deps.site, WAIT_SECONDS)
         except HoldfastError as error:
             log.warning("work_unreachable", error=str(error), detail=error.detail)
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(stop.wait(), AGAIN_SECONDS)
+            await pause(stop, seconds=AGAIN_SECONDS)
             return None
         return job
 

@@ -13,6 +13,7 @@ from holdfast.events.views import DestinationView, RunView
 from holdfast.gateway.errors import RunOutOfSightError, StillRunningError, adding_failed
 from holdfast.gateway.schemas.destinations import LocalDestinationRequest, S3DestinationRequest
 from holdfast.kernel.errors import UnavailableError
+from holdfast.kernel.pause import pause
 from holdfast.secretbox.envelope import seal_to
 
 R = TypeVar("R")
@@ -75,7 +76,7 @@ class CatalogClient:
             except UnavailableError as error:
                 if self._monotonic() - seen > PATIENCE_SECONDS:
                     raise RunOutOfSightError(run_id) from error
-                await self._pause()
+                await pause(self._stopping, seconds=PAUSE_SECONDS)
                 continue
             if run.status.is_outcome or left == 0:
                 return run
@@ -115,10 +116,3 @@ class CatalogClient:
         finally:
             asking.cancel()
             stopping.cancel()
-
-    async def _pause(self) -> None:
-        """Wait a little, or less when this process is to end."""
-        try:
-            await asyncio.wait_for(self._stopping.wait(), PAUSE_SECONDS)
-        except TimeoutError:
-            return

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Protocol, TypeVar
 from uuid import UUID
@@ -11,6 +10,7 @@ from holdfast.events.base import Event
 from holdfast.events.queries import ListSchedules, Query, ScheduleEntry
 from holdfast.kernel.clock import Now
 from holdfast.kernel.errors import HoldfastError, InvalidRequestError
+from holdfast.kernel.pause import pause
 from holdfast.scheduler.domain import Due, Timetable, event_of
 from holdfast.telemetry.logs import Log
 
@@ -65,7 +65,7 @@ class Ticker:
         while not stop.is_set():
             self._wake.clear()
             seconds = await self.step()
-            await _first(stop, self._wake, seconds)
+            await pause(stop, self._wake, seconds=seconds)
 
     async def step(self) -> float:
         """Do what is to be done now; the seconds until the next step is needed."""
@@ -157,15 +157,3 @@ def _log_said(due: Due) -> None:
 
 def _seconds_until(at: datetime, now: datetime) -> float:
     return max(0.0, (at - now).total_seconds())
-
-
-async def _first(stop: asyncio.Event, wake: asyncio.Event, seconds: float) -> None:
-    """Return when one of the two is set, or after so many seconds."""
-    waiting = [asyncio.create_task(each.wait()) for each in (stop, wake)]
-    try:
-        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in waiting:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task

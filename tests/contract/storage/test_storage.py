@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from holdfast.embedded.nats import free_port
 from holdfast.kernel.secret import Secret
 from holdfast.storage.base import Backend, LocalTarget, S3Target
 from holdfast.storage.errors import (
@@ -24,7 +23,7 @@ from holdfast.storage.errors import (
 )
 from holdfast.storage.local import in_thread
 from holdfast.storage.registry import open_backend
-from support.servers import RcloneS3
+from support.servers import RcloneS3, free_port
 
 pytestmark = pytest.mark.s3
 

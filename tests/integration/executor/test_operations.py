@@ -7,7 +7,6 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from holdfast.embedded.nats import free_port
 from holdfast.events.run import (
     ForgetResult,
     InitResult,
@@ -27,7 +26,7 @@ from holdfast.events.work import (
 from holdfast.executor.repositories import storage_of
 from holdfast.restic.commands import snapshots
 from support.executor import Bench, Place, backup_of, init_of, local_place, s3_place, work_of
-from support.servers import RcloneS3
+from support.servers import RcloneS3, free_port
 from support.trees import differences, manifest
 
 pytestmark = pytest.mark.restic
