@@ -12,8 +12,6 @@ import pytest
 TOP = Path(__file__).parents[2]
 ROOTS = (TOP / "services" / "holdfast", TOP / "libs" / "holdfast")
 MOST_LINES = 400
-LISTS = {"libs/holdfast/events/queries.py"}
-"""Long because they are lists, read one entry at a time."""
 
 EXCEPTION = re.compile(r"#\s*(?:noqa|type:\s*ignore|pragma)\b[^#]*")
 REASONED = re.compile(
@@ -81,7 +79,6 @@ def test_no_file_of_the_product_is_too_long_to_read() -> None:
         for root in ROOTS
         for path in root.rglob("*.py")
         if (count := len(path.read_text(encoding="utf-8").splitlines())) > MOST_LINES
-        and str(path.relative_to(TOP)) not in LISTS
     }
 
     assert long == {}

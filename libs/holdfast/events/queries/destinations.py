@@ -1,0 +1,68 @@
+"""Destinations."""
+
+from typing import ClassVar
+from uuid import UUID
+
+from holdfast.events import views
+from holdfast.events.queries.base import Done, Query
+from holdfast.events.work import DestinationType
+
+
+class AddDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue the run that tests a destination and initialises its repository.
+
+    Until that run succeeds the destination is not listed; when it fails nothing stays.
+    """
+
+    SUBJECT = "catalog.destination.add"
+    REPLY = views.RunAccepted
+
+    name: str
+    type: DestinationType
+    device_id: UUID | None = None
+    path: str = ""
+    s3_endpoint: str = ""
+    s3_bucket: str = ""
+    s3_region: str = ""
+    s3_prefix: str = ""
+    max_runs: int = 4
+    """How many runs it serves at once."""
+    sealed_secrets: bytes = b""
+    """``DestinationSecrets`` sealed to the catalog; an empty password in it means: make one."""
+
+
+class ListDestinations(Query[tuple[views.DestinationView, ...]], frozen=True, kw_only=True):
+    """All destinations, by name."""
+
+    SUBJECT = "catalog.destination.list"
+    REPLY = tuple[views.DestinationView, ...]
+
+
+class GetDestination(Query[views.DestinationView], frozen=True, kw_only=True):
+    """One destination."""
+
+    SUBJECT = "catalog.destination.get"
+    REPLY = views.DestinationView
+
+    destination_id: UUID
+
+
+class RemoveDestination(Query[Done], frozen=True, kw_only=True):
+    """Take a destination out of use.  Its data is left where it is."""
+
+    SUBJECT = "catalog.destination.remove"
+    REPLY = Done
+
+    destination_id: UUID
+    detach: bool = False
+    """Take it out of the policies that use it; otherwise that is a conflict."""
+
+
+class TestDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue a probe of a destination."""
+
+    __test__: ClassVar[bool] = False  # pytest would take the name for a test class
+    SUBJECT = "catalog.destination.test"
+    REPLY = views.RunAccepted
+
+    destination_id: UUID
