@@ -11,7 +11,7 @@ from holdfast.events.queries import ListSchedules, Query, ScheduleEntry
 from holdfast.kernel.clock import Now
 from holdfast.kernel.errors import HoldfastError, InvalidRequestError
 from holdfast.kernel.pause import pause
-from holdfast.scheduler.domain import Due, Timetable, words_of
+from holdfast.scheduler.domain import Due, Timetable, Word, words_of
 from holdfast.telemetry.logs import Log
 
 R = TypeVar("R")
@@ -138,7 +138,7 @@ class Ticker:
             if result is None:
                 for each in word.due:
                     self._timetable.fired(each)
-                    _log_said(each)
+                _log_said(word)
         for failure in results:
             if isinstance(failure, HoldfastError):
                 log.warning("due_not_said", error=str(failure))
@@ -147,13 +147,12 @@ class Ticker:
         return all(result is None for result in results)
 
 
-def _log_said(due: Due) -> None:
+def _log_said(word: Word) -> None:
     log.info(
-        f"{due.kind}_due",
-        id=str(due.id),
-        scheduled_for=due.scheduled_for.isoformat(),
-        coalesced=len(due.coalesced),
-        more=due.more,
+        "due_said",
+        event_type=word.event.TYPE,
+        times=[f"{each.id} {each.scheduled_for.isoformat()}" for each in word.due],
+        coalesced=sum(len(each.coalesced) for each in word.due),
     )
 
 
