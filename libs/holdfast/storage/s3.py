@@ -16,6 +16,7 @@ from holdfast.storage.base import (
     Found,
     S3Target,
     checked_lock,
+    digest_of,
 )
 from holdfast.storage.errors import NotJustInitialisedError, NotStorageError
 from holdfast.storage.s3_address import bucket_folder, endpoint_url, repository_url
@@ -37,6 +38,10 @@ class S3Backend:
     def repository_url(self) -> str:
         return repository_url(self._target)
 
+    @property
+    def place(self) -> str:
+        return f"{self._target.bucket}/{self._folder}".rstrip("/")
+
     async def probe(self, *, write: bool) -> Found:
         async with self._client() as client:
             if write:
@@ -46,7 +51,13 @@ class S3Backend:
                 has_config="config" in found,
                 has_parts=bool(found),
                 has_data=bool(found.intersection(DATA_FOLDERS)),
+                config_digest=await self._config_digest(client) if "config" in found else "",
             )
+
+    async def _config_digest(self, client: Any) -> str:
+        key = f"{self._folder}config"
+        answer = await client.get_object(Bucket=self._target.bucket, Key=key)
+        return digest_of(await answer["Body"].read())
 
     async def _has(self, client: Any, part: str) -> bool:
         """Whether the object, or anything below the folder, is there.
