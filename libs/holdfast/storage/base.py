@@ -1,5 +1,6 @@
 """What every kind of storage can tell of a destination."""
 
+import base64
 import hashlib
 import re
 from typing import Protocol
@@ -24,6 +25,14 @@ def digest_of(config: bytes) -> str:
     return hashlib.sha256(config).hexdigest()
 
 
+def fingerprint_of(host_key: str) -> str:
+    """``SHA256:…`` of an OpenSSH public key, as SSH programs show it; "" of nothing."""
+    if not host_key:
+        return ""
+    digest = hashlib.sha256(base64.b64decode(host_key.split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
 def checked_lock(name: str) -> str:
     """*name*, if a lock can have it.  Raises ValueError."""
     if not LOCK_NAME.fullmatch(name):
@@ -40,6 +49,10 @@ class S3Target(msgspec.Struct, frozen=True, kw_only=True):
     access_key: Secret
     secret_key: Secret
     prefix: str = ""
+    virtual_host: bool | None = None
+    """Whether the bucket is part of the host's name; None: as the provider is known to want it."""
+    ca_certificate: str = ""
+    """PEM: only this is trusted; empty: what the machine trusts."""
 
 
 class LocalTarget(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,3 +17,10 @@ def open_backend(target: Target) -> Backend:
             from holdfast.storage.sftp import SftpBackend
 
             return SftpBackend(target)
+
+
+async def host_key_of(host: str, port: int, wanted: str) -> str:
+    """The SFTP server's host key, as it is to be pinned: see ``sftp_connection.host_key_of``."""
+    from holdfast.storage import sftp_connection
+
+    return await sftp_connection.host_key_of(host, port, wanted)

@@ -4,6 +4,8 @@ import asyncio
 import posixpath
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
 import asyncssh
@@ -45,8 +47,9 @@ class SftpBackend:
 
     @property
     def repository_url(self) -> str:
+        user, path = quote(self._target.user, safe=""), quote(self._path)
         # After the host one slash is eaten: a path from the root has two.
-        return f"sftp://{self._target.user}@{self._host}:{self._target.port}/{self._path}"
+        return f"sftp://{user}@{self._host}:{self._target.port}/{path}"
 
     @property
     def place(self) -> str:
@@ -226,7 +229,8 @@ class SftpBackend:
 
 async def _read(sftp: asyncssh.SFTPClient, path: str) -> bytes:
     async with sftp.open(path, "rb") as file:
-        return bytes(await file.read())
+        content: Any = await file.read()  # typed as text, which it is not when opened so
+    return bytes(content)
 
 
 async def _free_bytes(sftp: asyncssh.SFTPClient, path: str) -> int | None:

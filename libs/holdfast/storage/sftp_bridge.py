@@ -99,7 +99,7 @@ class FromRestic(asyncio.Protocol):
         """Requests."""
         self._bridge.from_restic(data)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """restic is done, or dead: what it waited for has been answered, or nobody waits."""
         self._bridge.end(None)
 
@@ -118,7 +118,7 @@ class ToRestic(asyncio.BaseProtocol):
         """It has caught up."""
         self._bridge.channel.resume_reading()
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         """restic is dead."""
         self._bridge.end(None)
 

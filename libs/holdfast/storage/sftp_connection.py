@@ -49,7 +49,7 @@ class Pinned(asyncssh.SSHClient):
     shown = ""
 
     def validate_host_public_key(
-        self, host: str, addr: str, port: int, key: asyncssh.SSHKey
+        self, _host: str, _addr: str, _port: int, key: asyncssh.SSHKey
     ) -> bool:
         """Only asked for a key that is not the pinned one, so never content."""
         self.shown = key.get_fingerprint()
@@ -120,11 +120,6 @@ async def host_key_of(host: str, port: int, wanted: str = "") -> str:
     raise HostKeyChangedError(
         f"{host} has the host keys {', '.join(shown) or '(none)'}, and not the given {wanted}."
     )
-
-
-def fingerprint_of(host_key: str) -> str:
-    """``SHA256:…``, as every SSH program shows it."""
-    return read_host_key(host_key).get_fingerprint()
 
 
 def read_host_key(text: str) -> asyncssh.SSHKey:

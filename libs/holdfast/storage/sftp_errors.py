@@ -80,9 +80,7 @@ def using_error(error: BaseException, target: SftpTarget) -> StorageError:
                 f"{target.where} refuses what a backup at {target.path} needs.", detail=detail
             )
         case TimeoutError():
-            return EndpointTimeoutError(
-                f"{target.where} does not answer any more.", detail=detail
-            )
+            return EndpointTimeoutError(f"{target.where} does not answer any more.", detail=detail)
     return connecting_error(error, target)
 
 
