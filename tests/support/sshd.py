@@ -12,7 +12,7 @@ from pathlib import Path
 
 import asyncssh
 
-from support.servers import free_port
+from support.servers import Background, free_port
 
 
 class Sshd:
@@ -24,7 +24,7 @@ class Sshd:
         self.user = pwd.getpwuid(os.getuid()).pw_name
         self.key = asyncssh.generate_private_key("ssh-ed25519")
         self.private_key = self.key.export_private_key().decode()
-        self._subsystem = subsystem
+        self.subsystem = subsystem
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -44,7 +44,7 @@ class Sshd:
         if not (self.data / "host_key").exists():
             self.new_host_key()
         (self.data / "authorized_keys").write_bytes(self.key.export_public_key())
-        subsystem = f"Subsystem sftp {self._subsystem}\n" if self._subsystem else ""
+        subsystem = f"Subsystem sftp {self.subsystem}\n" if self.subsystem else ""
         (self.data / "config").write_text(
             f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.data}/host_key\n"
             f"AuthorizedKeysFile {self.data}/authorized_keys\nPidFile none\nStrictModes no\n"
@@ -123,3 +123,52 @@ def sshd_binary() -> str:
     found = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
     assert found is not None, "sshd is missing: apt-get install openssh-server"
     return found
+
+
+class PasswordServer:
+    """asyncssh's own server, with one user and a password, which sshd would ask the machine for."""
+
+    user = "backup"
+    password = "correct horse battery"
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.port = free_port()
+        self._background = Background()
+        self._key = asyncssh.generate_private_key("ssh-ed25519")
+
+    def start(self) -> "PasswordServer":
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._background.do(self._listen())
+        return self
+
+    async def _listen(self) -> None:
+        server = self
+
+        class Login(asyncssh.SSHServer):
+            def begin_auth(self, username: str) -> bool:
+                return True
+
+            def password_auth_supported(self) -> bool:
+                return True
+
+            def validate_password(self, username: str, password: str) -> bool:
+                return (username, password) == (server.user, server.password)
+
+        def session(channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
+            return asyncssh.SFTPServer(channel, chroot=str(self.root).encode())
+
+        self._server = await asyncssh.create_server(
+            Login,
+            "127.0.0.1",
+            self.port,
+            server_host_keys=[self._key],
+            sftp_factory=session,
+        )
+
+    @property
+    def host_key(self) -> str:
+        return " ".join(self._key.export_public_key().decode().split()[:2])
+
+    def stop(self) -> None:
+        self._background.close()

@@ -60,6 +60,7 @@ DESTINATION_FAULTS = frozenset(
         "endpoint_fault",
         "foreign_repository",
         "host_key_changed",
+        "host_key_invalid",
         "host_not_found",
         "no_such_bucket",
         "not_s3",

@@ -28,7 +28,7 @@ LONGEST_KEY = 16 * 1024
 """Bytes of a private key."""
 
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|[0-9a-f:.]*:[0-9a-f:.]+(%[a-z0-9_.-]+)?")
-_HOST_KEY = re.compile(r"[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}|SHA256:[A-Za-z0-9+/]{43}")
+_HOST_KEY = re.compile(r"[a-z0-9@.-]+ AAAA[A-Za-z0-9+/]{30,}={0,2}|SHA256:[A-Za-z0-9+/]{43}")
 
 
 class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
