@@ -171,4 +171,9 @@ class PasswordServer:
         return " ".join(self._key.export_public_key().decode().split()[:2])
 
     def stop(self) -> None:
+        async def close() -> None:
+            self._server.close()
+            await self._server.wait_closed()
+
+        self._background.do(close())
         self._background.close()

@@ -98,7 +98,10 @@ class ConnectionLostError(StorageError):
     """The destination broke the connection off."""
 
     code = "connection_lost"
-    guidance = "It may have restarted, or allow no more connections; look at its own log."
+    guidance = (
+        "It may have restarted, or allow no more connections, or be no such server at all; "
+        "look at its own log."
+    )
     retryable = True
 
 

@@ -28,7 +28,7 @@ from holdfast.storage.errors import (
     StorageFullError,
 )
 from holdfast.storage.sftp_connection import connected
-from holdfast.storage.sftp_errors import using_error
+from holdfast.storage.sftp_errors import FULL, using_error
 
 CALL_SECONDS = 60.0
 """The most that one call takes: a NAS that lets its disks sleep wakes them in ten."""
@@ -212,7 +212,8 @@ class SftpBackend:
         except asyncssh.SFTPError as error:
             where = f"{place} on {self._target.where}"
             left = await _free_bytes(sftp, place)
-            if left is not None and left < ENOUGH_BYTES:
+            failed = isinstance(error, asyncssh.SFTPFailure | FULL)
+            if failed and left is not None and left < ENOUGH_BYTES:
                 # The old protocol has no word for it: its answer is "Failure".
                 raise StorageFullError(
                     f"There is no space left at {where}.", detail=str(error)

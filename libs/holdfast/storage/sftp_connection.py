@@ -109,16 +109,14 @@ async def host_key_of(host: str, port: int, wanted: str = "") -> str:
     """
     if wanted and not wanted.startswith(FINGERPRINT):
         return public_line(read_host_key(wanted))
-    shown = []
-    for kinds in (KEY_KINDS,) if not wanted else tuple((kind,) for kind in KEY_KINDS):
-        key = await _shown_key(host, port, kinds)
-        if key is None:
-            continue
+    shown: dict[str, None] = {}
+    for kind in KEY_KINDS:
+        key = await _shown_key(host, port, kind)
         if not wanted or key.get_fingerprint() == wanted:
             return public_line(key)
-        shown.append(key.get_fingerprint())
+        shown[key.get_fingerprint()] = None
     raise HostKeyChangedError(
-        f"{host} has the host keys {', '.join(shown) or '(none)'}, and not the given {wanted}."
+        f"{host} has the host keys {', '.join(shown)}, and not the given {wanted}."
     )
 
 
@@ -135,31 +133,38 @@ def public_line(key: asyncssh.SSHKey) -> str:
     return " ".join(key.export_public_key().decode().split()[:2])
 
 
-async def _shown_key(host: str, port: int, kinds: tuple[str, ...]) -> asyncssh.SSHKey | None:
-    """The key that the server shows when it may choose among *kinds*; None: it has no such."""
+async def _shown_key(host: str, port: int, kind: str) -> asyncssh.SSHKey:
+    """The host key of this kind, or if the server has none, its best."""
     target = SftpTarget(host=host, port=port, user="", path="", host_key="")
-    algorithms = [name for kind in kinds for name in _algorithms(kind)]
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            return await asyncssh.get_server_host_key(
-                host, port, server_host_key_algs=algorithms, config=[]
+            key = await asyncssh.get_server_host_key(
+                host, port, server_host_key_algs=_algorithms(kind), config=[]
             )
-    except asyncssh.KeyExchangeFailed:
-        return None
     except (OSError, asyncssh.Error) as error:
         raise connecting_error(error, target) from error
+    if key is None:
+        raise HostKeyInvalidError(f"{target.where} shows no host key.")
+    return key
 
 
 def _algorithms(kind: str) -> tuple[str, ...]:
-    """The signatures of a kind of key."""
-    return RSA if kind == "ssh-rsa" else (kind,)
+    """Signatures to ask for: those of *kind* first, which the server then takes if it can.
+
+    The others too, because a server that has none of what is asked for only hangs up.
+    """
+    kinds = (kind, *(each for each in KEY_KINDS if each != kind))
+    return tuple(name for each in kinds for name in (RSA if each == "ssh-rsa" else (each,)))
 
 
-def _client_keys(target: SftpTarget) -> list[asyncssh.SSHKey]:
-    """The private key, opened.  Raises PrivateKeyError, without a word of the key in it."""
+def _client_keys(target: SftpTarget) -> list[asyncssh.SSHKey] | None:
+    """The private key, opened; None, and not an empty list, keeps the user's own keys out of it.
+
+    Raises PrivateKeyError, without a word of the key in it.
+    """
     text = target.private_key.reveal()
     if not text:
-        return []
+        return None
     try:
         return [asyncssh.import_private_key(text, target.passphrase.reveal() or None)]
     except asyncssh.KeyEncryptionError as error:

@@ -20,8 +20,8 @@ from holdfast.storage.errors import (
     StorageFullError,
 )
 
-FULL = (asyncssh.SFTPNoSpaceOnFilesystem, asyncssh.SFTPQuotaExceeded)
-LOST = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)
+FULL = asyncssh.SFTPNoSpaceOnFilesystem | asyncssh.SFTPQuotaExceeded
+LOST = asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection
 
 
 def connecting_error(error: BaseException, target: SftpTarget) -> StorageError:
@@ -40,10 +40,6 @@ def connecting_error(error: BaseException, target: SftpTarget) -> StorageError:
             return _denied(target, detail)
         case asyncssh.HostKeyNotVerifiable():
             return HostKeyChangedError(detail=detail)
-        case asyncssh.KeyExchangeFailed() if "host key" in detail.lower():
-            return HostKeyChangedError(
-                f"{where} no longer has a host key of the pinned kind.", detail=detail
-            )
         case asyncssh.ProtocolError() | asyncssh.ProtocolNotSupported():
             return NotSshError(f"{where} does not speak SSH.", detail=detail)
         case asyncssh.ConnectionLost() | ConnectionResetError():

@@ -3,7 +3,8 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ async def test_a_password_opens_it_and_a_wrong_one_is_said(password_server: Pass
 
 
 async def test_a_key_with_a_passphrase(sshd: Sshd, target: SftpTarget) -> None:
-    locked = Secret(sshd.key.export_private_key(passphrase="hush", rounds=1).decode())
+    locked = Secret(sshd.key.export_private_key(passphrase="hush").decode())
 
     await open_backend(replace(target, private_key=locked, passphrase=Secret("hush"))).probe(
         write=True
@@ -168,19 +169,35 @@ async def test_a_server_without_sftp_is_said(own_sshd: Sshd, nas: Path) -> None:
     assert type(await refusal(target_at(own_sshd, nas))) is SftpOffError
 
 
-async def test_what_is_no_ssh_server_is_said(target: SftpTarget) -> None:
-    async def web(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 200)
-        writer.close()
+@asynccontextmanager
+async def answering(words: bytes | None) -> AsyncIterator[int]:
+    """The port of a server that says these words to everybody and waits; None: it hangs up."""
+    tasks: set[asyncio.Task[None] | None] = set()
 
-    async def hangs_up(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())
+        if words is not None:
+            writer.write(words)
+            with suppress(ConnectionError):
+                await reader.read()
         writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
-    for behaviour, kinds in ((web, {NotSshError}), (hangs_up, {ConnectionLostError})):
-        server = await asyncio.start_server(behaviour, "127.0.0.1", 0)
-        async with server:
-            port = server.sockets[0].getsockname()[1]
-            assert type(await refusal(replace(target, port=port))) in kinds
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+    await asyncio.gather(*(task for task in tasks if task is not None))
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [(b"HTTP/1.1 400 Bad Request\r\n" * 20_000, NotSshError), (None, ConnectionLostError)],
+)
+async def test_what_is_no_ssh_server_is_said(
+    target: SftpTarget, words: bytes | None, kind: type[StorageError]
+) -> None:
+    async with answering(words) as port:
+        assert type(await refusal(replace(target, port=port))) is kind
 
 
 async def test_a_server_that_says_nothing_is_given_up(
@@ -188,9 +205,7 @@ async def test_a_server_that_says_nothing_is_given_up(
 ) -> None:
     monkeypatch.setattr(sftp_connection, "LOGIN_SECONDS", 0.3)
     monkeypatch.setattr(sftp_connection, "CONNECT_SECONDS", 0.3)
-    quiet = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(30), "127.0.0.1", 0)
-    async with quiet:
-        port = quiet.sockets[0].getsockname()[1]
+    async with answering(b"") as port:
         assert type(await refusal(replace(target, port=port))) is EndpointTimeoutError
         with pytest.raises(EndpointTimeoutError):
             await host_key_of("127.0.0.1", port, "")
@@ -262,7 +277,7 @@ async def test_nothing_of_this_machines_own_ssh_counts(
     monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "no agent"))
 
     await open_backend(target).probe(write=True)
-    error = await refusal(replace(target, private_key=Secret(""), password=Secret("no")))
+    error = await refusal(replace(target, private_key=Secret(""), password=Secret("swordfish")))
 
     assert type(error) is BadCredentialsError
     assert os.listdir(home / ".ssh")
