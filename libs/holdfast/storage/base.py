@@ -83,6 +83,8 @@ class SftpTarget(msgspec.Struct, frozen=True, kw_only=True):
     """In OpenSSH's or PEM form, whole."""
     passphrase: Secret = Secret("")
     """Opens the private key; empty when that is not encrypted."""
+    keepalive_seconds: float = 10.0
+    """So often it is asked whether it lives; three questions without an answer: it does not."""
 
     @property
     def where(self) -> str:

@@ -15,9 +15,7 @@ from holdfast.storage.sftp_errors import connecting_error
 
 CONNECT_SECONDS = 10.0
 LOGIN_SECONDS = 20.0
-KEEPALIVE_SECONDS = 10.0
 KEEPALIVES = 3
-"""A server that does not answer so many in a row is taken for gone: after half a minute."""
 
 WINDOW = 8 * 1024 * 1024
 """Bytes in flight: a line with 50 ms there and back is filled up to 160 MB/s."""
@@ -78,7 +76,7 @@ async def connected(target: SftpTarget) -> AsyncIterator[asyncssh.SSHClientConne
             gss_host=None,
             connect_timeout=CONNECT_SECONDS,
             login_timeout=LOGIN_SECONDS,
-            keepalive_interval=KEEPALIVE_SECONDS,
+            keepalive_interval=target.keepalive_seconds,
             keepalive_count_max=KEEPALIVES,
         )
     except asyncssh.HostKeyNotVerifiable as error:

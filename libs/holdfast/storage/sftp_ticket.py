@@ -28,6 +28,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     private_key: str = ""
     passphrase: str = ""
+    keepalive_seconds: float
 
     def target(self) -> SftpTarget:
         """As the connection wants it; the path is restic's business."""
@@ -40,6 +41,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
             password=Secret(self.password),
             private_key=Secret(self.private_key),
             passphrase=Secret(self.passphrase),
+            keepalive_seconds=self.keepalive_seconds,
         )
 
 
@@ -53,6 +55,7 @@ def ticket_of(target: SftpTarget) -> Secret:
         password=target.password.reveal(),
         private_key=target.private_key.reveal(),
         passphrase=target.passphrase.reveal(),
+        keepalive_seconds=target.keepalive_seconds,
     )
     return Secret(msgspec.json.encode(ticket).decode())
 
