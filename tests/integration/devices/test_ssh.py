@@ -1,0 +1,99 @@
+"""A link to a device that breaks: the program there ends, and is told apart from one that fails."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from holdfast.devices.base import Program
+from holdfast.devices.ssh import DeviceLostError, SshRunner
+from support.devices import connected, marked, nothing_marked
+from support.sshd import Sshd
+
+
+@pytest.fixture
+def device(own_sshd: Sshd) -> Iterator[Sshd]:
+    own_sshd.start()
+    yield own_sshd
+    for pid in own_sshd.sessions():
+        os.kill(pid, signal.SIGCONT)
+
+
+def endless(run_id: str, left: Path) -> Program:
+    """Something that cleans up when it is asked to end, as restic takes its lock away."""
+    script = f"touch {left}; trap 'rm {left}; exit 1' TERM; echo ready; while :; do sleep 0.1; done"
+    return Program(argv=("sh", "-c", script), run_id=run_id)
+
+
+async def test_a_cut_link_ends_the_program_in_order_and_is_no_exit_code(
+    device: Sshd, tmp_path: Path
+) -> None:
+    run_id, left = uuid4().hex, tmp_path / "lock"
+    async with (
+        connected(device) as connection,
+        SshRunner(connection).start(endless(run_id, left)) as process,
+    ):
+        assert await anext(process.lines()) == b"ready"
+
+        for pid in device.sessions():
+            with suppress(OSError):
+                if b"sshd" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+
+        with pytest.raises(DeviceLostError):
+            await process.wait()
+        await nothing_marked(run_id)
+    assert not left.exists()
+
+
+async def test_silence_ends_the_program_though_the_link_seems_to_be_there(
+    device: Sshd, tmp_path: Path
+) -> None:
+    """As when the network is gone and no end of the line ever comes."""
+    run_id, left = uuid4().hex, tmp_path / "lock"
+    async with connected(device) as connection:
+        runner = SshRunner(connection, silence_seconds=1)  # the first sign would come later
+        async with runner.start(endless(run_id, left)) as process:
+            assert await anext(process.lines()) == b"ready"
+            assert left.exists()
+
+            async with asyncio.timeout(20):
+                while left.exists():
+                    await asyncio.sleep(0.02)
+            await nothing_marked(run_id)
+            assert await process.wait() == 1
+
+
+async def test_nothing_is_left_when_we_are_cancelled(device: Sshd, tmp_path: Path) -> None:
+    run_id, left = uuid4().hex, tmp_path / "lock"
+
+    async def work() -> None:
+        async with (
+            connected(device) as connection,
+            SshRunner(connection).start(endless(run_id, left)) as process,
+        ):
+            await process.wait()
+
+    task = asyncio.create_task(work())
+    async with asyncio.timeout(20):
+        while not (marked(run_id) and left.exists()):
+            await asyncio.sleep(0.02)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert marked(run_id) == []
+    assert not left.exists()
+
+
+async def test_a_connection_that_is_closed_starts_nothing(device: Sshd) -> None:
+    async with connected(device) as connection:
+        connection.abort()
+        with pytest.raises(DeviceLostError):
+            async with SshRunner(connection).start(Program(argv=("true",))):
+                pass
