@@ -2,16 +2,20 @@
 
 import asyncio
 import os
+import platform
 import signal
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
 from holdfast.devices.base import Process, Program, ProgramNotFoundError, Runner
+from holdfast.devices.facts import facts_of
 from holdfast.devices.local import LocalRunner
 from holdfast.devices.ssh import SshRunner
+from holdfast.kernel.clock import utc_now
 from holdfast.kernel.secret import Secret
 from support.devices import connected, marked, nothing_marked
 from support.sshd import Sshd
@@ -157,3 +161,15 @@ async def test_many_at_once(runner: Runner) -> None:
         assert await output(runner, "echo", str(number)) == (0, f"{number}\n".encode(), b"")
 
     await asyncio.gather(*(one(number) for number in range(8)))
+
+
+async def test_it_tells_what_machine_it_is(runner: Runner) -> None:
+    facts = await facts_of(runner, utc_now, program="sh")
+
+    assert facts.uid == os.getuid()
+    assert facts.machine == platform.machine()
+    assert facts.system == "Linux"
+    assert facts.program.endswith("/sh")
+    assert facts.free_bytes > 0
+    assert abs(facts.clock_ahead) < timedelta(seconds=30)
+    assert (await facts_of(runner, utc_now, program="no-such-program")).program == ""
