@@ -8,10 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from holdfast.devices.base import Program
+from holdfast.devices.facts import DeviceFacts, facts_of
+from holdfast.devices.programs import DeviceFullError, OtherProcessorError, placed
 from holdfast.devices.ssh import DeviceLostError, SshRunner
+from holdfast.kernel.clock import utc_now
 from support.devices import connected, marked, nothing_marked
 from support.sshd import Sshd
 
@@ -97,3 +101,44 @@ async def test_a_connection_that_is_closed_starts_nothing(device: Sshd) -> None:
         with pytest.raises(DeviceLostError):
             async with SshRunner(connection).start(Program(argv=("true",))):
                 pass
+
+
+@pytest.fixture
+async def facts(device: Sshd, tmp_path: Path) -> DeviceFacts:
+    """The device's, with a cache that is this test's own."""
+    async with connected(device) as connection:
+        found = await facts_of(SshRunner(connection), utc_now, program="restic")
+    return msgspec.structs.replace(found, cache=str(tmp_path / "it's a cache"))
+
+
+async def test_our_restic_is_put_there_once_and_again_when_it_is_another(
+    device: Sshd, facts: DeviceFacts, restic_path: Path
+) -> None:
+    async with connected(device) as connection:
+        runner = SshRunner(connection)
+        path = Path(await placed(connection, runner, facts, restic_path))
+        first = path.stat()
+        assert Path(await placed(connection, runner, facts, restic_path)) == path
+        assert path.stat().st_mtime_ns == first.st_mtime_ns
+
+        path.write_bytes(b"#!/bin/sh\necho evil\n")
+        assert Path(await placed(connection, runner, facts, restic_path)) == path
+
+        async with runner.start(Program(argv=(str(path), "version"))) as process:
+            told = [line async for line in process.lines()]
+    assert told[0].startswith(b"restic ")
+    assert path.stat().st_mode & 0o777 == 0o700
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+async def test_another_processor_and_a_full_disk_are_told(
+    device: Sshd, facts: DeviceFacts, restic_path: Path
+) -> None:
+    other = msgspec.structs.replace(facts, machine="riscv64")
+    full = msgspec.structs.replace(facts, free_bytes=1024)
+    async with connected(device) as connection:
+        for strange, error in ((other, OtherProcessorError), (full, DeviceFullError)):
+            with pytest.raises(error):
+                await placed(connection, SshRunner(connection), strange, restic_path)
+    assert not Path(facts.cache).exists()
