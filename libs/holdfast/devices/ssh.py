@@ -2,7 +2,7 @@
 
 A program over there must end with us, and its secrets must not touch that machine's disk.
 So a small script of ours starts it (``ssh_start.sh``): secrets come as lines of standard
-input and go on as pipes, and standard input stays open as a lifeline.  When that is cut, or
+input and go on as descriptors of memory, and standard input stays open as a lifeline.  When that is cut, or
 nothing has come over it for a minute, the script ends the program in order; sshd by itself
 would let it go on unseen.
 """
@@ -50,7 +50,7 @@ class DeviceLostError(HoldfastError):
 class SshRunner:
     """Runs programs over a connection that is logged in.
 
-    A secret can be read by the program once: it is a pipe there, not a file.
+    Where a device has no ``/dev/shm`` a secret is a pipe, which a program can read once.
     """
 
     def __init__(

@@ -29,8 +29,10 @@ fi
 descriptors=/proc/self/fd
 [ -e "$descriptors/0" ] || descriptors=/dev/fd
 
-# A pipe for each secret from the I-th on, then the program.  What a pipe is fed from is a
-# builtin: a secret is in no argument and no environment.
+# A descriptor for each secret from the I-th on, then the program.  A secret is in no argument
+# and no environment, for what writes it is a builtin.  Where there is memory with the face of a
+# directory it goes into a file there that has lost its name before it gets its content: restic
+# opens some secrets more than once.  Elsewhere it is a pipe.
 next() {
     i=$1
     shift
@@ -46,9 +48,17 @@ next() {
         exit
     fi
     eval "name=\$name_$i value=\$value_$i"
+    set -- "$name=$descriptors/$((i + 2))" "$@"
+    file=/dev/shm/holdfast.$$.$i
+    if (umask 077 && set -C && : >"$file") 2>/dev/null; then
+        eval "exec $((i + 2))<>\"\$file\""
+        rm -f "$file"
+        eval "printf %b \"\$value\" >&$((i + 2))"
+        next "$((i + 1))" "$@"
+    fi
     printf %b "$value" | {
         eval "exec $((i + 2))<&0"
-        next "$((i + 1))" "$name=$descriptors/$((i + 2))" "$@"
+        next "$((i + 1))" "$@"
     }
     exit
 }

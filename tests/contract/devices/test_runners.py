@@ -80,7 +80,7 @@ async def test_much_goes_in_and_out(runner: Runner) -> None:
 
 async def test_secrets_are_read_and_seen_by_nobody(runner: Runner, run_id: str) -> None:
     secrets = {"ONE": Secret("hush one\n"), "TWO": Secret("hush\\two%s\n\nend")}
-    script = 'cat "$ONE"; echo; cat "$TWO"; echo; cat; echo end-of-all; exec sleep 1000'
+    script = 'cat "$ONE" "$ONE"; cat "$TWO"; echo; cat; echo end-of-all; exec sleep 1000'
     program = Program(
         argv=("sh", "-c", script), run_id=run_id, secrets=secrets, stdin=Secret("hush three\n")
     )
@@ -91,7 +91,7 @@ async def test_secrets_are_read_and_seen_by_nobody(runner: Runner, run_id: str) 
         while not read or read[-1] != b"end-of-all":
             read.append(await anext(lines))
         assert read == [
-            b"hush one", b"", b"hush\\two%s", b"", b"end", b"hush three", b"end-of-all",
+            b"hush one", b"hush one", b"hush\\two%s", b"", b"end", b"hush three", b"end-of-all",
         ]  # fmt: skip
         assert marked(run_id)
         for entry in Path("/proc").iterdir():

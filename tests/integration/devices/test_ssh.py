@@ -16,7 +16,11 @@ from holdfast.devices.facts import DeviceFacts, facts_of
 from holdfast.devices.programs import DeviceFullError, OtherProcessorError, placed
 from holdfast.devices.ssh import DeviceLostError, SshRunner
 from holdfast.kernel.clock import utc_now
+from holdfast.kernel.secret import Secret
+from holdfast.restic import Repository, Restic, S3Access
+from holdfast.restic.commands import backup, init, restore
 from support.devices import connected, marked, nothing_marked
+from support.servers import RcloneS3
 from support.sshd import Sshd
 
 
@@ -142,3 +146,35 @@ async def test_another_processor_and_a_full_disk_are_told(
             with pytest.raises(error):
                 await placed(connection, SshRunner(connection), strange, restic_path)
     assert not Path(facts.cache).exists()
+
+
+async def test_restic_there_backs_up_and_restores_with_its_secrets_in_memory(
+    device: Sshd, facts: DeviceFacts, restic_path: Path, s3_server: RcloneS3, tmp_path: Path
+) -> None:
+    bucket = f"device-{uuid4().hex[:8]}"
+    s3_server.make_bucket(bucket)
+    repository = Repository(
+        url=f"s3:{s3_server.endpoint}/{bucket}",
+        password=Secret("a pass\\word with %s and\ttab"),
+        s3=S3Access(
+            access_key=Secret(s3_server.access_key),
+            secret_key=Secret(s3_server.secret_key),
+            region="us-east-1",
+        ),
+    )
+    data = tmp_path / "it's data"
+    data.mkdir()
+    (data / "line\nbreak").write_bytes(os.urandom(100_000))
+
+    async with connected(device) as connection:
+        runner = SshRunner(connection)
+        restic = Restic(await placed(connection, runner, facts, restic_path), runner, repository)
+        await init.run(restic)
+        made = await backup.run(restic, backup.BackupOptions(paths=(str(data),)))
+        await restore.run(
+            restic,
+            restore.RestoreOptions(snapshot=made.snapshot_id, target=str(tmp_path / "back")),
+        )
+
+    back = tmp_path / "back" / str(data).lstrip("/")
+    assert (back / "line\nbreak").read_bytes() == (data / "line\nbreak").read_bytes()
