@@ -10,7 +10,7 @@ import asyncssh
 import pytest
 
 from holdfast.restic.binary import find_restic
-from support.house import House, clean_environment, wait_until
+from support.house import OUTCOMES, House, clean_environment, wait_until
 from support.servers import RcloneS3
 from support.sshd import Sshd
 from support.trees import differences, make_tree, manifest
@@ -95,6 +95,11 @@ def kind(request: pytest.FixtureRequest, house: House, tmp_path: Path) -> Kind:
     )
 
 
+def at_rest(house: House, tie: Any) -> bool:
+    runs = house.api.get("/backup/runs", configuration_id=tie["id"])["runs"]
+    return all(each["status"] in OUTCOMES for each in runs)
+
+
 def test_the_whole_life_of_a_destination(house: House, kind: Kind, tmp_path: Path) -> None:
     name = f"place {uuid4().hex[:6]}"
     data = make_tree(tmp_path / "data", seed=5)
@@ -136,6 +141,7 @@ def test_the_whole_life_of_a_destination(house: House, kind: Kind, tmp_path: Pat
     kind.folder.rmdir()
     (tmp_path / "away").rename(kind.folder)
     assert house.api.post(f"{path}/test")["success"] is True
+    wait_until(lambda: at_rest(house, tie), what="its retry has ended")
     (snapshot,) = [
         each
         for each in house.api.snapshots(destination_id=place["id"])
