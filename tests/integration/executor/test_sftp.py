@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -29,10 +30,20 @@ pytestmark = [pytest.mark.restic, pytest.mark.sftp]
 
 
 @pytest.fixture
-async def synology(bench: Bench, own_sshd: Sshd, tmp_path: Path) -> Place:
+def synology(bench: Bench, own_sshd: Sshd, made_once: Place, tmp_path: Path) -> Place:
     """A repository on a server of the test's own."""
     (tmp_path / "nas").mkdir()
-    return await bench.initialise(sftp_place(own_sshd.start(), tmp_path / "nas"))
+    place = sftp_place(own_sshd.start(), tmp_path / "nas")
+    shutil.copytree(made_once.address.local_path, place.address.sftp_path)
+    place.address = replace(
+        place.address,
+        repository_id=made_once.address.repository_id,
+        config_digest=made_once.address.config_digest,
+        sftp_host_key=own_sshd.host_key,
+    )
+    place.secrets = replace(place.secrets, repo_password=made_once.secrets.repo_password)
+    bench.knows(place)
+    return place
 
 
 @pytest.fixture
