@@ -2,9 +2,9 @@
 
 A program over there must end with us, and its secrets must not touch that machine's disk.
 So a small script of ours starts it (``ssh_start.sh``): secrets come as lines of standard
-input and go on as descriptors of memory, and standard input stays open as a lifeline.  When that is cut, or
-nothing has come over it for a minute, the script ends the program in order; sshd by itself
-would let it go on unseen.
+input and go on as descriptors of memory, and standard input stays open as a lifeline.  When
+that is cut, or nothing has come over it for a minute, the script ends the program in order;
+sshd by itself would let it go on unseen.
 """
 
 import asyncio

@@ -15,6 +15,7 @@ EVENTS: dict[str, type[Event]] = {
         work.InitRequested,
         work.ProbeRequested,
         work.ImportRequested,
+        work.DeviceProbeRequested,
         run.RunProgress,
         run.RunCompleted,
         run.RunCancelRequested,

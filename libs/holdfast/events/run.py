@@ -19,6 +19,7 @@ class Operation(StrEnum):
     INIT = "init"
     PROBE = "probe"
     IMPORT = "import"
+    DEVICE_PROBE = "device_probe"
 
 
 class RunStatus(StrEnum):
@@ -82,6 +83,31 @@ class ProbeResult(Reached, frozen=True, kw_only=True, tag="probe"):
     """A destination was reached and its repository opened."""
 
 
+class DeviceProbeResult(msgspec.Struct, frozen=True, kw_only=True, tag="device_probe"):
+    """A device was reached, and this is what it is."""
+
+    host_key: str
+    """It is pinned from now on."""
+    host_key_fingerprint: str
+    user: str
+    """Who we are there."""
+    is_root: bool
+    hostname: str
+    system: str
+    """As ``uname -s`` says."""
+    machine: str
+    """The processor, as ``uname -m`` says."""
+    restic: str
+    """Where the device's own restic is; empty: it has none, and Holdfast brings its own."""
+    docker: bool
+    """Whether its Docker engine answers to us."""
+    podman: bool
+    free_bytes: int
+    """Where Holdfast would put its restic."""
+    clock_ahead_seconds: int
+    """By how much its clock is ahead of ours, to a second or two."""
+
+
 class ImportResult(msgspec.Struct, frozen=True, kw_only=True, tag="import"):
     """The snapshots of a repository were told to the catalog."""
 
@@ -110,7 +136,15 @@ class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag="prune"):
     """Bytes that remain at the destination."""
 
 
-Result = InitResult | ProbeResult | ImportResult | RestoreResult | ForgetResult | PruneResult
+Result = (
+    InitResult
+    | ProbeResult
+    | DeviceProbeResult
+    | ImportResult
+    | RestoreResult
+    | ForgetResult
+    | PruneResult
+)
 
 
 class RunProgress(Event, frozen=True, kw_only=True):

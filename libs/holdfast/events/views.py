@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime
-from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
+from holdfast.events.run import DeviceProbeResult, Failure, Operation, Result, RunStatus, Trigger
 from holdfast.events.schedule import CatchUp, DueOutcome
 from holdfast.events.work import DestinationType, S3Addressing
 
@@ -23,8 +23,19 @@ class DeviceView(View, frozen=True, kw_only=True):
     id: UUID
     name: str
     type: str
-    """``local``: the machine the executor runs on."""
+    """``local``: the machine the executor runs on; ``ssh``: one that it reaches over SSH."""
     site: str
+    ssh_host: str | None = None
+    ssh_port: int | None = None
+    ssh_user: str | None = None
+    ssh_host_key: str | None = None
+    """The public key that the device must show."""
+    ssh_host_key_fingerprint: str | None = None
+    """Of that key, as SSH programs show it: ``SHA256:…``."""
+    sudo: bool = False
+    facts: DeviceProbeResult | None = None
+    """What the last test found; None: none has succeeded yet."""
+    tested_at: AwareTime | None = None
     created_at: AwareTime
 
 

@@ -58,7 +58,10 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
-    """What opens a destination.  Only ever encoded inside a sealed envelope."""
+    """What opens a destination, or by its SSH part a device.
+
+    Only ever encoded inside a sealed envelope.
+    """
 
     repo_password: str
     s3_access_key: str = ""
@@ -67,6 +70,20 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
     sftp_private_key: str = ""
     sftp_passphrase: str = ""
     """Opens the private key, if it is encrypted."""
+
+
+class DeviceAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a device is that is reached over SSH, without what opens it."""
+
+    device_id: UUID
+    name: str
+    host: str
+    port: int = 22
+    user: str
+    host_key: str = ""
+    """As for an SFTP destination: pinned, or a fingerprint, or nothing yet."""
+    sudo: bool = False
+    """Programs there run as root, which sudo must allow unasked."""
 
 
 class BackupTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +160,14 @@ class ProbeRequested(Work, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "probe.requested"
 
     address: DestinationAddress
+
+
+class DeviceProbeRequested(Work, frozen=True, kw_only=True):
+    """Test whether a device can be reached, and look what is there."""
+
+    TYPE: ClassVar[str] = "device.probe_requested"
+
+    device: DeviceAddress
 
 
 class ImportRequested(Work, frozen=True, kw_only=True):

@@ -6,10 +6,11 @@ from uuid import UUID
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
 from holdfast.catalog.retrying import queue_retry
-from holdfast.catalog.store import destinations, outbox, runs, snapshots
+from holdfast.catalog.store import destinations, devices, outbox, runs, snapshots
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.runs import RunRow
 from holdfast.events.run import (
+    DeviceProbeResult,
     Failure,
     ForgetResult,
     InitResult,
@@ -19,7 +20,7 @@ from holdfast.events.run import (
     RunCompleted,
     RunStatus,
 )
-from holdfast.events.work import ImportRequested
+from holdfast.events.work import DeviceProbeRequested, ImportRequested
 from holdfast.kernel.ids import derived_id
 from holdfast.telemetry.logs import Log
 
@@ -80,7 +81,10 @@ async def end_here(
 
 
 async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now: datetime) -> None:
-    """What an outcome means for the destination."""
+    """What an outcome means for the destination, or the device."""
+    match run.event, event.result:
+        case DeviceProbeRequested(device=device), DeviceProbeResult() as result:
+            await devices.probed(connection, device.device_id, result, device.host_key, now)
     for destination_id in run.destination_ids:
         match run.operation, event.result:
             case Operation.INIT, InitResult() as result:

@@ -91,6 +91,15 @@ class CatalogSecrets:
         plain = self._boxes.open(sealed.sealed_secrets, _purpose(sealed.id))
         return msgspec.json.decode(plain, type=DestinationSecrets)
 
+    def seal_device(self, device_id: UUID, secrets: DestinationSecrets) -> bytes:
+        """What opens a device, bound to its row; of *secrets* the SSH part counts."""
+        return self._boxes.seal(msgspec.json.encode(secrets), _device_purpose(device_id))
+
+    def open_device(self, device_id: UUID, sealed: bytes) -> DestinationSecrets:
+        """What opens the device.  Raises SealBrokenError."""
+        plain = self._boxes.open(sealed, _device_purpose(device_id))
+        return msgspec.json.decode(plain, type=DestinationSecrets)
+
 
 async def open_secrets(pool: asyncpg.Pool, settings: Settings, now: datetime) -> CatalogSecrets:
     """The keys of this instance, made on the very first start.
@@ -143,6 +152,10 @@ async def _receiver(connection: Connection, boxes: Boxes) -> ReceiverKey:
         connection, boxes.seal(receiver.private_bytes(), RECEIVER_PURPOSE)
     )
     return receiver
+
+
+def _device_purpose(device_id: UUID) -> str:
+    return row_purpose("device", "sealed_secrets", device_id)
 
 
 def _purpose(destination_id: UUID) -> str:

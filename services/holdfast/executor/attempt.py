@@ -134,13 +134,17 @@ class Attempt:
             await self.hold.pause(PATIENCE_SECONDS[min(attempt, len(PATIENCE_SECONDS) - 1)])
         raise AssertionError("unreachable")
 
-    def _secrets_of(self, address: DestinationAddress) -> DestinationSecrets:
+    def secrets_for(self, id: UUID) -> DestinationSecrets:
+        """What opens a destination, or a device.  Raises SecretsMissingError."""
         if isinstance(self.secrets, HoldfastError):
             raise self.secrets
         try:
-            return self.secrets[address.destination_id]
+            return self.secrets[id]
         except KeyError:
-            raise SecretsMissingError(f"There are no secrets for {address.name!r}.") from None
+            raise SecretsMissingError(detail=str(id)) from None
+
+    def _secrets_of(self, address: DestinationAddress) -> DestinationSecrets:
+        return self.secrets_for(address.destination_id)
 
 
 async def in_thread(action: Callable[[], R]) -> R:

@@ -14,6 +14,7 @@ from holdfast.events.work import (
     BackupRequested,
     BackupTarget,
     DestinationAddress,
+    DeviceProbeRequested,
     ForgetAdmitted,
     ImportRequested,
     InitRequested,
@@ -42,6 +43,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     InitRequested: Operation.INIT,
     ProbeRequested: Operation.PROBE,
     ImportRequested: Operation.IMPORT,
+    DeviceProbeRequested: Operation.DEVICE_PROBE,
 }
 
 

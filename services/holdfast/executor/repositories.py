@@ -8,6 +8,7 @@ from holdfast.events.work import (
     DestinationAddress,
     DestinationSecrets,
     DestinationType,
+    DeviceAddress,
     S3Addressing,
 )
 from holdfast.kernel.secret import Secret
@@ -54,6 +55,23 @@ async def pinned(address: DestinationAddress) -> DestinationAddress:
         return address
     key = await host_key_of(address.sftp_host, address.sftp_port, address.sftp_host_key)
     return replace(address, sftp_host_key=key)
+
+
+async def login_of(device: DeviceAddress, secrets: DestinationSecrets) -> SftpTarget:
+    """How a device is reached, with the host key that it must show from now on.
+
+    Raises HostKeyChangedError when it has not the one that is wanted.
+    """
+    return SftpTarget(
+        host=device.host,
+        port=device.port,
+        user=device.user,
+        path="",
+        host_key=await host_key_of(device.host, device.port, device.host_key),
+        password=Secret(secrets.sftp_password),
+        private_key=Secret(secrets.sftp_private_key),
+        passphrase=Secret(secrets.sftp_passphrase),
+    )
 
 
 def secrets_in(secrets: DestinationSecrets) -> tuple[Secret, ...]:

@@ -87,7 +87,7 @@ class CatalogClient:
 
         Raises RunError (4xx, the failure's own code) or StillRunningError.
         """
-        accepted = await self.ask(request.query(await self._sealed(request.secrets())))
+        accepted = await self.ask(request.query(await self.sealed(request.secrets())))
         run = await self._see_through(accepted.run_id)
         destination_id = accepted.destination_id or run.destination_ids[0]
         return await self.ask(GetDestination(destination_id=destination_id))
@@ -99,15 +99,17 @@ class CatalogClient:
 
         Raises as ``add_destination``; then the old credentials stay.
         """
-        sealed = await self._sealed(request.secrets())
+        sealed = await self.sealed(request.secrets())
         change = await self.ask(request.query(destination_id, sealed))
         if change.run_id is None:
             return change.destination
         await self._see_through(change.run_id)
         return await self.ask(GetDestination(destination_id=destination_id))
 
-    async def _sealed(self, secrets: DestinationSecrets) -> bytes:
-        """What only the catalog can open."""
+    async def sealed(self, secrets: DestinationSecrets | None) -> bytes:
+        """What only the catalog can open; nothing of nothing."""
+        if secrets is None:
+            return b""
         identity = await self.ask(GetIdentity())
         return seal_to(identity.public_key, msgspec.json.encode(secrets), SECRETS_PURPOSE)
 

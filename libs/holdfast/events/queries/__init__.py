@@ -22,7 +22,16 @@ from holdfast.events.queries.destinations import (
     TestDestination,
     UpdateDestination,
 )
-from holdfast.events.queries.devices import CreateApp, CreateDevice, ListApps, ListDevices
+from holdfast.events.queries.devices import (
+    CreateApp,
+    CreateDevice,
+    GetDevice,
+    ListApps,
+    ListDevices,
+    RemoveDevice,
+    TestDevice,
+    UpdateDevice,
+)
 from holdfast.events.queries.identity import (
     GetIdentity,
     GetStatus,
@@ -70,6 +79,10 @@ from holdfast.events.queries.snapshots import (
 )
 
 __all__ = [
+    "UpdateDevice",
+    "TestDevice",
+    "RemoveDevice",
+    "GetDevice",
     "AddDestination",
     "CancelRun",
     "Claim",

@@ -78,12 +78,13 @@ async def answer_add_destination(query: AddDestination, deps: Deps) -> RunAccept
             password_is_ours=ours,
             prune_timezone=deps.settings.timezone,
         )
+        addresses = await destinations.addresses(connection, [destination_id])
         work = InitRequested(
             event_id=new_id(),
             occurred_at=now,
             run_id=new_id(),
             site=site,
-            address=new.address(destination_id, cheap_key=ours),
+            address=addresses[destination_id],
             parent_path=new.parent_path,
         )
         accepted = await _queued(connection, Operation.INIT, work, destination_id)

@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import dies_again
 from holdfast.catalog.ending import end_here
-from holdfast.catalog.store import destinations, runs, snapshots
+from holdfast.catalog.store import destinations, devices, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.catalog.store.runs import RunRow
 from holdfast.events.queries import (
@@ -19,7 +20,7 @@ from holdfast.events.queries import (
     Released,
     claim_purpose,
 )
-from holdfast.events.run import RunStatus
+from holdfast.events.run import Operation, RunStatus
 from holdfast.secretbox.envelope import seal_to
 
 
@@ -94,7 +95,24 @@ async def _secrets(
 ) -> bytes:
     """What opens the run's destinations, readable by this executor alone."""
     opened = {
-        str(each.id): deps.secrets.open_destination(each)
+        each.id: deps.secrets.open_destination(each)
         for each in await destinations.sealed_secrets(connection, run.destination_ids, run.id)
     }
-    return seal_to(public_key, msgspec.json.encode(opened), claim_purpose(run.id, number))
+    behind = await destinations.devices_of(connection, run.destination_ids)
+    ids = {*behind.values(), *([run.device_id] if run.device_id else [])}
+    logins = {
+        id: deps.secrets.open_device(id, sealed)
+        for id, sealed in (await devices.sealed_secrets(connection, list(ids))).items()
+    }
+    for destination_id, device_id in behind.items():
+        if device_id in logins:
+            # A path on a device that is reached over SSH: the device's login opens the place.
+            password = opened[destination_id].repo_password
+            opened[destination_id] = replace(logins[device_id], repo_password=password)
+    if run.operation is Operation.DEVICE_PROBE:
+        opened.update(logins)
+    return seal_to(
+        public_key,
+        msgspec.json.encode({str(id): each for id, each in opened.items()}),
+        claim_purpose(run.id, number),
+    )

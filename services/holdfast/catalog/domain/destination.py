@@ -1,7 +1,6 @@
 """Where a destination is, spelled one way, so that the same place is known again."""
 
 import posixpath
-import re
 from uuid import UUID
 
 import msgspec
@@ -9,10 +8,10 @@ import msgspec
 from holdfast.catalog.domain.admission import RUNS_PER_DESTINATION
 from holdfast.catalog.domain.paths import absolute_path
 from holdfast.catalog.domain.s3_place import checked_certificate, provider_endpoint, s3_place
+from holdfast.catalog.domain.ssh import LONGEST_KEY, checked_host, checked_host_key, checked_port
 from holdfast.catalog.domain.text import checked_name, checked_text
 from holdfast.events.queries import AddDestination
 from holdfast.events.work import (
-    DestinationAddress,
     DestinationSecrets,
     DestinationType,
     S3Addressing,
@@ -23,12 +22,6 @@ DIRECTORY = "homelab-backups"
 """Made below the path that a person names, so that a repository never mixes with other files."""
 
 MOST_RUNS = 64
-
-LONGEST_KEY = 16 * 1024
-"""Bytes of a private key."""
-
-_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|[0-9a-f:.]*:[0-9a-f:.]+(%[a-z0-9_.-]+)?")
-_HOST_KEY = re.compile(r"[a-z0-9@.-]+ AAAA[A-Za-z0-9+/]{30,}={0,2}|SHA256:[A-Za-z0-9+/]{43}")
 
 
 class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,27 +46,6 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
     sftp_path: str = ""
     sftp_host_key: str = ""
     max_runs: int = RUNS_PER_DESTINATION
-
-    def address(self, destination_id: UUID, *, cheap_key: bool) -> DestinationAddress:
-        """The same for an executor; the repository's id is not known yet."""
-        return DestinationAddress(
-            destination_id=destination_id,
-            name=self.name,
-            type=self.type,
-            local_path=self.local_path,
-            s3_endpoint=self.s3_endpoint,
-            s3_bucket=self.s3_bucket,
-            s3_region=self.s3_region,
-            s3_prefix=self.s3_prefix,
-            s3_addressing=self.s3_addressing,
-            s3_ca_certificate=self.s3_ca_certificate,
-            sftp_host=self.sftp_host,
-            sftp_port=self.sftp_port,
-            sftp_user=self.sftp_user,
-            sftp_path=self.sftp_path,
-            sftp_host_key=self.sftp_host_key,
-            cheap_key=cheap_key,
-        )
 
 
 def new_destination(query: AddDestination) -> NewDestination:
@@ -122,18 +94,6 @@ def checked_secrets(type_: DestinationType, secrets: DestinationSecrets) -> Dest
     return secrets
 
 
-def checked_host_key(value: str) -> str:
-    """A public key without its comment, a fingerprint, or nothing.  Raises InvalidRequestError."""
-    text = " ".join(checked_text(value, "host_key").split()[:2])
-    if text and not _HOST_KEY.fullmatch(text):
-        raise InvalidRequestError(
-            f"host_key: {value!r} is neither a public key nor its fingerprint.",
-            guidance="Write 'ssh-ed25519 AAAA…' as in known_hosts (without the host), or "
-            "'SHA256:…' as ssh-keygen -l shows it.",
-        )
-    return text
-
-
 def _local(name: str, query: AddDestination) -> NewDestination:
     if query.device_id is None:
         raise InvalidRequestError(
@@ -172,24 +132,17 @@ def _s3(name: str, query: AddDestination) -> NewDestination:
 
 
 def _sftp(name: str, query: AddDestination) -> NewDestination:
-    host = checked_text(query.sftp_host, "host").strip().lower().strip("[]")
-    if not _HOST.fullmatch(host):
-        raise InvalidRequestError(
-            f"host: {query.sftp_host!r} is not the name or address of a machine.",
-            guidance="Write it without sftp:// and without the path, as in nas.lan.",
-        )
-    if not 0 < query.sftp_port < 65_536:
-        raise InvalidRequestError(f"port: {query.sftp_port} is not from 1 to 65535.")
+    host, port = checked_host(query.sftp_host), checked_port(query.sftp_port)
     user = checked_name(query.sftp_user, "user")
     parent = _remote_path(query.path)
     path = posixpath.normpath(posixpath.join(parent, DIRECTORY))
     return NewDestination(
         name=name,
         type=DestinationType.SFTP,
-        place=f"sftp:{user}@{host}:{query.sftp_port}:{path}",
+        place=f"sftp:{user}@{host}:{port}:{path}",
         parent_path=parent,
         sftp_host=host,
-        sftp_port=query.sftp_port,
+        sftp_port=port,
         sftp_user=user,
         sftp_path=path,
         sftp_host_key=checked_host_key(query.sftp_host_key),

@@ -3,8 +3,9 @@
 import msgspec
 from msgspec import UNSET
 
-from holdfast.catalog.domain.destination import checked_host_key, checked_runs, checked_secrets
+from holdfast.catalog.domain.destination import checked_runs, checked_secrets
 from holdfast.catalog.domain.s3_place import checked_certificate
+from holdfast.catalog.domain.ssh import checked_host_key
 from holdfast.catalog.domain.text import checked_name
 from holdfast.events.queries import UpdateDestination
 from holdfast.events.views import DestinationView

@@ -37,8 +37,18 @@ create table api_token (
 create table device (
     id         uuid primary key,
     name       text not null unique,
-    type       text not null check (type in ('local')),
+    type       text not null check (type in ('local', 'ssh')),
     site       text not null,
+    ssh_host   text not null default '',
+    ssh_port   integer not null default 22,
+    ssh_user   text not null default '',
+    -- Pinned; until it is known the fingerprint that it must have, or nothing.
+    ssh_host_key   text not null default '',
+    sudo       boolean not null default false,
+    sealed_secrets bytea,
+    -- What the last good test found.
+    facts      jsonb,
+    tested_at  timestamptz,
     created_at timestamptz not null
 );
 

@@ -115,6 +115,12 @@ async def addresses(
     return {address.destination_id: address for address in rows}
 
 
+async def devices_of(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """The device that each is on; those that are on none are left out."""
+    rows = await connection.fetch(SQL["devices_of"], list(ids))
+    return {row["id"]: row["local_device_id"] for row in rows}
+
+
 async def site_of(connection: Connection, destination_id: UUID, default: str) -> str:
     """Where the executors are that reach it: beside its device; *default* when any does."""
     row = await connection.fetchrow(SQL["sites"], [destination_id])

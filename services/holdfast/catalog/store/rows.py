@@ -30,6 +30,12 @@ _TAKEN = {
     ),
 }
 
+_IN_USE = {
+    "app_device_id_fkey": "An app is on this device.",
+    "destination_local_device_id_fkey": "A destination is, or was, on this device.",
+    "run_device_id_fkey": "There are runs of this device in the history.",
+}
+
 _UNKNOWN = {
     "app_device_id_fkey": "device_id: there is no such device.",
     "destination_local_device_id_fkey": "device_id: there is no such device.",
@@ -53,6 +59,16 @@ def the_row(row: asyncpg.Record | None) -> asyncpg.Record:
     if row is None:
         raise LookupError("A statement that always returns a row returned none.")
     return row
+
+
+@contextmanager
+def still_used() -> Iterator[None]:
+    """A row that others refer to stays: ConflictError tells by what."""
+    try:
+        yield
+    except asyncpg.ForeignKeyViolationError as error:
+        message = _IN_USE.get(error.constraint_name or "", "It is still in use.")
+        raise ConflictError(message, detail=str(error)) from error
 
 
 @contextmanager

@@ -18,12 +18,12 @@ from holdfast.gateway.schemas.text import (
     KeyText,
     Name,
     OptionalWord,
+    Port,
     Request,
     SecretText,
     Word,
 )
 
-Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 RunLimit = Annotated[int, msgspec.Meta(ge=1, le=64)]
 
 

@@ -98,5 +98,8 @@ Jitter = Annotated[
 Count = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
 
 
+Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request body; a field that is not known is refused, so that no typing error passes."""

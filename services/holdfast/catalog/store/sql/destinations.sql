@@ -71,11 +71,28 @@ update destination
 
 -- name: addresses
 -- Where they are, whether in use or not: a removed destination is still restored from.
-select id as destination_id, name, type, local_path, s3_endpoint, s3_bucket, s3_region,
-       s3_prefix, s3_addressing, s3_ca_certificate, sftp_host, sftp_port, sftp_user, sftp_path,
-       sftp_host_key, config_digest, repository_id, password_is_ours as cheap_key
+-- A path on a device that is reached over SSH is reached by SFTP, with the device's login.
+select d.id as destination_id, d.name,
+       case when far then 'sftp' else d.type end as type,
+       case when far then '' else d.local_path end as local_path,
+       d.s3_endpoint, d.s3_bucket, d.s3_region, d.s3_prefix, d.s3_addressing,
+       d.s3_ca_certificate,
+       case when far then v.ssh_host else d.sftp_host end as sftp_host,
+       case when far then v.ssh_port else d.sftp_port end as sftp_port,
+       case when far then v.ssh_user else d.sftp_user end as sftp_user,
+       case when far then d.local_path else d.sftp_path end as sftp_path,
+       case when far then v.ssh_host_key else d.sftp_host_key end as sftp_host_key,
+       d.config_digest, d.repository_id, d.password_is_ours as cheap_key
+  from destination d
+  left join device v on v.id = d.local_device_id
+ cross join lateral (select coalesce(v.type = 'ssh', false) as far) reached
+ where d.id = any($1::uuid[]) and (d.enabled or not $2);
+
+-- name: devices_of
+-- On which device each of them is, for those that are on one.
+select id, local_device_id
   from destination
- where id = any($1::uuid[]) and (enabled or not $2);
+ where id = any($1::uuid[]) and local_device_id is not null;
 
 -- name: sites
 -- Which executors reach them: those of the device, or null when any does.
