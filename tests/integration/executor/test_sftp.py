@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -19,12 +20,14 @@ from holdfast.kernel.secret import Secret
 from holdfast.restic import Repository, Restic, SftpAccess
 from holdfast.restic.commands import backup, init, snapshots
 from holdfast.restic.commands.backup import BackupOptions
-from holdfast.restic.errors import UnreachableError
+from holdfast.restic.errors import AccessDeniedError, ResticError, UnreachableError
 from holdfast.storage.base import SftpTarget
 from holdfast.storage.registry import open_backend
 from holdfast.storage.sftp_ticket import COMMAND, ENVIRONMENT, TICKET, ticket_of
 from support.executor import Bench, Place, backup_of, init_of, sftp_place, until, work_of
 from support.sshd import PasswordServer, Sshd
+
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHgJ5OGwpE/Qk/nx4c7syn8ADmoOIZKtGr4+SJilxCyl"
 
 pytestmark = [pytest.mark.restic, pytest.mark.sftp]
 
@@ -173,6 +176,38 @@ async def test_a_server_that_freezes_in_mid_backup_is_given_up(
             await task
 
     assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind"),
+    [
+        ({"port": 1}, UnreachableError),
+        ({"host": "nowhere.invalid"}, UnreachableError),
+        ({"user": "nobody-of-that-name"}, AccessDeniedError),
+        ({"host_key": OTHER_KEY}, AccessDeniedError),
+    ],
+    ids=["refused", "no host", "not let in", "another host key"],
+)
+async def test_restic_alone_gives_up_at_once_with_the_bridges_words(
+    bench: Bench, sshd: Sshd, wrong: dict[str, Any], kind: type[ResticError]
+) -> None:
+    target = SftpTarget(
+        host="127.0.0.1",
+        port=sshd.port,
+        user=sshd.user,
+        path="/nowhere",
+        host_key=sshd.host_key,
+        private_key=Secret(sshd.private_key),
+    )
+    repository = repository_at(bench, replace(target, **wrong))
+    restic = Restic(bench.deps.restic, bench.deps.runner, repository, run_id="1")
+    start = time.monotonic()
+
+    with pytest.raises(kind) as caught:
+        await snapshots.run(restic)
+
+    assert time.monotonic() - start < 20
+    assert wrong.get("host", wrong.get("user", "127.0.0.1")) in caught.value.message
 
 
 async def test_no_secret_is_seen_while_restic_runs(
