@@ -124,6 +124,14 @@ def test_restics_words_tell_the_cause_and_are_kept(
     assert error.detail == words
 
 
+def test_what_the_bridge_to_a_server_says_is_the_message() -> None:
+    words = "subprocess python: holdfast-sftp: host_key_changed: nas shows another key."
+
+    error = restic.error_of(1, [words, "Fatal: unable to open repository"])
+
+    assert error.message == "nas shows another key."
+
+
 @pytest.mark.parametrize(
     ("status", "code", "kind"),
     [

@@ -39,8 +39,8 @@ insert into snapshot (id, run_id, configuration_id, app_id, destination_id, rest
                       data_added, data_added_packed, total_size, duration, started_at,
                       completed_at, created_at)
 select $1, $2, (select id from configuration where id = $3), (select id from app where id = $4),
-       $5, $6, $7, $8, 'success', $9, $10, $11, $12, $13, $14, $15, $16,
-       $16 + make_interval(secs => $15), $17
+       $5, $6, $7, $8, 'success', $9, $10, $11, $12, $13, $14, $15, $16::timestamptz,
+       $16::timestamptz + make_interval(secs => $15::double precision), $17
  where not exists (
        select from snapshot where destination_id = $5 and restic_snapshot_id = $6)
 on conflict (id) do nothing;
