@@ -6,8 +6,9 @@ from uuid import UUID
 
 import msgspec
 
+from holdfast.events.base import Work
 from holdfast.events.run import Failure, RunStatus
-from holdfast.events.work import BackupRequested
+from holdfast.events.work import BackupRequested, ForgetAdmitted
 from holdfast.kernel.ids import derived_id
 from holdfast.restic.tags import Tags, make_tags, parse_tags
 
@@ -121,3 +122,10 @@ DELETED = Failure(
     code="configuration_deleted",
     message="The configuration was deleted, so this retry is not needed.",
 )
+
+
+def is_newer(plan: ForgetAdmitted, other: Work) -> bool:
+    """Whether *plan* was made after the *other* one: words may be repeated, and out of order."""
+    if not isinstance(other, ForgetAdmitted) or other.planned_at is None:
+        return True
+    return plan.planned_at is not None and plan.planned_at > other.planned_at

@@ -238,6 +238,19 @@ async def pending_retries(
     return tuple(row["id"] for row in rows)
 
 
+async def queued_forget(
+    connection: Connection, configuration_id: UUID, destination_id: UUID
+) -> RunRow | None:
+    """The forget of a configuration at a destination that has not started, if there is one."""
+    row = await connection.fetchrow(SQL["queued_forget"], configuration_id, destination_id)
+    return None if row is None else to_struct(row, RunRow)
+
+
+async def rework(connection: Connection, run_id: UUID, work: Work) -> None:
+    """Have a queued run do *work* in place of what it was to do."""
+    await connection.execute(SQL["rework"], run_id, work)
+
+
 async def unfinished_backups(
     connection: Connection, configuration_ids: Sequence[UUID]
 ) -> dict[UUID, UUID]:
