@@ -86,7 +86,9 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                     connection, destination_id, repository_id, now
                 )
             case Operation.INIT, _:
-                await destinations.destination_failed(connection, destination_id)
+                await destinations.destination_failed(
+                    connection, destination_id, now, tried=run.claim > 0
+                )
             case Operation.FORGET, ForgetResult(restic_snapshot_ids=forgotten):
                 await snapshots.forget(connection, destination_id, forgotten, now)
                 await destinations.prune_needed(connection, destination_id)

@@ -55,7 +55,7 @@ create table destination (
     name               text not null,
     type               text not null check (type in ('s3', 'local', 'sftp')),
     -- adding: its init run has not succeeded yet, nobody sees it; removed: out of use, kept
-    -- for the history and for restores.
+    -- for the history and for restores, and for the password of a repository that may be there.
     state              text not null check (state in ('adding', 'ready', 'removed')),
     enabled            boolean not null default true,
     s3_endpoint        text not null default '',
