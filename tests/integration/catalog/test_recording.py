@@ -421,6 +421,7 @@ async def retention_view(deps: Deps, protected: Protected, run_id: UUID) -> tupl
     )
     assert view.keep.keep_daily == 7
     assert view.timezone == "Europe/Berlin"
+    assert view.claim == await deps.pool.fetchval("select claim from run where id = $1", run_id)
     return view.recorded, [each.restic_snapshot_id for each in view.snapshots]
 
 

@@ -45,13 +45,20 @@ def completed(
     )
 
 
-def view(*, keep: KeepRules | None = None, recorded: bool = True, days: int = 5) -> RetentionView:
+def view(
+    *,
+    keep: KeepRules | None = None,
+    recorded: bool = True,
+    days: int = 5,
+    claim: int | None = 1,
+) -> RetentionView:
     snapshots = [
         SnapshotFact(restic_snapshot_id=f"{day:064x}", time=NOW - timedelta(days=day))
         for day in range(days)
     ]
     return RetentionView(
         recorded=recorded,
+        claim=claim,
         keep=keep or KeepRules(keep_last=3),
         snapshots=tuple(snapshots),
         timezone="UTC",
@@ -109,6 +116,15 @@ async def test_only_a_backup_that_made_a_snapshot_matters(event: RunCompleted) -
     await on_run_completed(event, deps(bus))
 
     assert bus.asked == []
+
+
+@pytest.mark.parametrize("claim", [2, None])
+async def test_an_end_that_is_never_recorded_holds_up_no_other(claim: int | None) -> None:
+    bus = RecordingBus({GetRetentionView: view(recorded=False, claim=claim)})
+
+    await on_run_completed(completed(), deps(bus))
+
+    assert bus.published == []
 
 
 async def test_it_waits_until_the_catalog_has_recorded_the_run() -> None:

@@ -78,7 +78,10 @@ class RetentionView(msgspec.Struct, frozen=True, kw_only=True):
     """What retention decides from."""
 
     recorded: bool
-    """Whether the catalog has recorded the run in question; if not, ask again."""
+    """Whether the catalog has recorded the end of the run in question; if not, ask again."""
+    claim: int | None
+    """The run's newest claim: what an older one said of its end is never recorded.  None:
+    there is no such run."""
     keep: views.KeepRules
     snapshots: tuple[SnapshotFact, ...]
     timezone: str
