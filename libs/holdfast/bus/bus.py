@@ -99,6 +99,12 @@ class Bus:
         """Whether the server is there right now."""
         return self.client.is_connected
 
+    @property
+    def reconnects(self) -> int:
+        """How often the connection was lost and came back: a short break is seen here only."""
+        count: int = self.client.stats["reconnects"]
+        return count
+
     async def publish(self, event: Event) -> None:
         """Say *event*, and know that the stream has it.
 
@@ -200,6 +206,14 @@ class Bus:
                 yield message.metadata.sequence.stream, event
         finally:
             await _unsubscribe(subscription)
+
+    async def last_fact(self) -> int:
+        """The newest fact's place in the stream; 0 when there is none.  Raises UnavailableError."""
+        try:
+            info = await self.context.stream_info(Stream.FACTS)
+        except (TimeoutError, NatsError) as error:
+            raise UnavailableError("The bus does not answer.", detail=str(error)) from error
+        return info.state.last_seq
 
     async def watch(self, event_type: type[Event]) -> AsyncIterator[Event]:
         """Events of one type while they are said; what is missed is missed."""

@@ -49,7 +49,9 @@ class RecordingBus:
         self.answers: dict[type[Query[Any]], Answer] = dict(answers or {})
         self.jobs: asyncio.Queue[RecordedJob] = asyncio.Queue()
         self.stream: asyncio.Queue[tuple[int, Event]] = asyncio.Queue()
+        self.newest_fact = 0
         self.connected = True
+        self.reconnects = 0
 
     async def publish(self, event: Event) -> None:
         if not self.connected:
@@ -77,6 +79,12 @@ class RecordingBus:
             sequence, event = await self.stream.get()
             if after_sequence is None or sequence > after_sequence:
                 yield sequence, event
+
+    async def last_fact(self) -> int:
+        """``newest_fact``, when the bus is there."""
+        if not self.connected:
+            raise UnavailableError
+        return self.newest_fact
 
     async def watch(self, event_type: type[Event]) -> AsyncIterator[Event]:
         """Events of a type that were published, and those that will be."""
