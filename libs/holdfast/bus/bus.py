@@ -38,6 +38,16 @@ ALREADY_QUEUED = 10077
 """The server's code for a second message on a subject of WORK, which keeps one."""
 
 
+PASS_ON_SECONDS = 60.0
+"""Work that this release does not understand comes again after so long: an executor of the
+release that made it may be there by then."""
+
+
+PASS_ON_TELLS = 10
+"""It is set aside at its first deliveries only, in case the bus was away at the very first:
+for so long the dead letters know a repeat."""
+
+
 class Job:
     """One message of the work queue, and what may become of it."""
 
@@ -62,6 +72,10 @@ class Job:
     async def again(self, delay_seconds: float) -> None:
         """Put it back for whoever is free after the delay."""
         await self._message.nak(delay=delay_seconds)
+
+    async def pass_on(self, reason: str) -> None:
+        """Leave it for an executor of another release."""
+        await _pass_on(self._context, self._message, reason)
 
     async def give_up(self, reason: str) -> None:
         """Set it aside as a dead letter."""
@@ -158,21 +172,18 @@ class Bus:
             self._work.pop(site, None)
             raise UnavailableError("The bus does not answer.", detail=str(error)) from error
         try:
-            work = decode_event(message.headers, message.data)
-        except msgspec.MsgspecError as error:
-            await self._refuse(message, str(error))
-            return None
-        if not isinstance(work, Work):
-            await self._refuse(message, "not work")
-            return None
-        return Job(message, work, self.context)
-
-    async def _refuse(self, message: Msg, reason: str) -> None:
-        """Set it aside; if the bus is away just then, it comes again."""
-        try:
-            await dead_letters.set_aside(self.context, message, "executor", reason)
+            try:
+                work = decode_event(message.headers, message.data)
+            except msgspec.MsgspecError as error:
+                await _pass_on(self.context, message, str(error))
+                return None
+            if not isinstance(work, Work):
+                await dead_letters.set_aside(self.context, message, "executor", "not work")
+                return None
         except (TimeoutError, NatsError) as error:
+            # It comes again by itself.
             raise UnavailableError("The bus does not answer.", detail=str(error)) from error
+        return Job(message, work, self.context)
 
     async def _work_subscription(self, site: str) -> JetStreamContext.PullSubscription:
         if site not in self._work:
@@ -244,3 +255,14 @@ async def _unsubscribe(subscription: Any) -> None:
         await subscription.unsubscribe()
     except NatsError:
         log.debug("unsubscribe_on_a_closed_connection")
+
+
+async def _pass_on(context: JetStreamContext, message: Msg, reason: str) -> None:
+    """Copy it to the dead letters, once, and put it back.
+
+    On the queue it is in the way of nobody; taken off it, the catalog would queue the run
+    again, and it would be set aside again, for as long as the run waits.
+    """
+    if message.metadata.num_delivered <= PASS_ON_TELLS:
+        await dead_letters.copy(context, message, "executor", reason)
+    await message.nak(delay=PASS_ON_SECONDS)

@@ -32,6 +32,9 @@ class RecordedJob:
     async def again(self, delay_seconds: float) -> None:
         self.fate = ("again", delay_seconds)
 
+    async def pass_on(self, reason: str) -> None:
+        self.fate = ("passed on", reason)
+
     async def give_up(self, reason: str) -> None:
         self.fate = ("given up", reason)
 
