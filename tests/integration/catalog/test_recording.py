@@ -463,6 +463,24 @@ async def test_forget_is_one_run_for_the_configurations_own_snapshots(
     assert await deps.pool.fetchval("select count(*) from run where operation = 'forget'") == 1
 
 
+@pytest.mark.parametrize("status", [RunStatus.CANCELLED, RunStatus.FAILED])
+async def test_what_a_forget_that_broke_off_has_forgotten_is_gone(
+    deps: Deps, clock: Clock, status: RunStatus
+) -> None:
+    protected, last = await with_snapshots(deps, clock, "aa11", "bb22", "cc33")
+    asked = forget(protected, clock(), "aa11", "bb22")
+    await on_forget_requested(asked, deps)
+    claim = (await claimed(deps, asked.run_id)).claim
+    run = await run_of(deps, asked.run_id)
+    result = ForgetResult(restic_snapshot_ids=("aa11",))
+
+    await on_run_completed(
+        run_ended(run, claim, clock(), status=status, failure=STAYS, result=result), deps
+    )
+
+    assert (await retention_view(deps, protected, last.id))[1] == ["cc33", "bb22"]
+
+
 async def test_the_last_snapshots_are_never_forgotten(deps: Deps, clock: Clock) -> None:
     protected, last = await with_snapshots(deps, clock, "aa11", "bb22")
 
