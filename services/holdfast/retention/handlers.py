@@ -115,7 +115,10 @@ async def _forget(
 
 
 def _no_longer_kept(view: RetentionView) -> tuple[str, ...]:
-    snapshots = [SnapshotRef(id=each.restic_snapshot_id, time=each.time) for each in view.snapshots]
+    snapshots = [
+        SnapshotRef(id=each.restic_snapshot_id, time=each.time, is_complete=each.is_complete)
+        for each in view.snapshots
+    ]
     return plan_retention(snapshots, view.keep, ZoneInfo(view.timezone)).forget
 
 

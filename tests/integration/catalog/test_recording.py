@@ -436,6 +436,29 @@ async def test_retention_sees_what_is_there_once_the_run_is_recorded(
     assert (await retention_view(deps, protected, new_id()))[0] is False
 
 
+async def test_retention_is_told_which_snapshots_are_partial(deps: Deps, clock: Clock) -> None:
+    protected, _ = await with_snapshots(deps, clock, "aa11")
+    clock.advance(days=1)
+    run = await started(deps, protected)
+    claim = (await claimed(deps, run.id)).claim
+    made = snapshot_made(run, claim, clock(), restic_id="bb22", status=RunStatus.PARTIAL)
+    await on_snapshot_completed(made, deps)
+
+    view = await answer_get_retention_view(
+        GetRetentionView(
+            run_id=run.id,
+            configuration_id=protected.configuration_id,
+            destination_id=protected.destination_ids[0],
+        ),
+        deps,
+    )
+
+    assert [(each.restic_snapshot_id, each.is_complete) for each in view.snapshots] == [
+        ("bb22", False),
+        ("aa11", True),
+    ]
+
+
 async def test_forget_is_one_run_for_the_configurations_own_snapshots(
     deps: Deps, clock: Clock
 ) -> None:

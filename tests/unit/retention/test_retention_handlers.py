@@ -51,9 +51,14 @@ def view(
     recorded: bool = True,
     days: int = 5,
     claim: int | None = 1,
+    partial_days: int = 0,
 ) -> RetentionView:
     snapshots = [
-        SnapshotFact(restic_snapshot_id=f"{day:064x}", time=NOW - timedelta(days=day))
+        SnapshotFact(
+            restic_snapshot_id=f"{day:064x}",
+            time=NOW - timedelta(days=day),
+            is_complete=day >= partial_days,
+        )
         for day in range(days)
     ]
     return RetentionView(
@@ -90,6 +95,16 @@ async def test_a_repeat_asks_for_the_same_run() -> None:
 
     assert len({each.event_id for each in bus.published}) == 2
     assert len({each.run_id for each in bus.published if isinstance(each, ForgetRequested)}) == 2
+
+
+async def test_partial_ones_never_push_out_the_last_complete_one() -> None:
+    bus = RecordingBus({GetRetentionView: view(days=6, partial_days=4)})
+
+    await on_run_completed(completed(RunStatus.PARTIAL), deps(bus))
+
+    asked = bus.published[0]
+    assert isinstance(asked, ForgetRequested)
+    assert set(asked.restic_snapshot_ids) == {f"{3:064x}", f"{5:064x}"}  # not day 4, the last whole
 
 
 async def test_nothing_is_asked_for_when_everything_is_kept() -> None:

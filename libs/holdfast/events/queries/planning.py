@@ -72,6 +72,8 @@ class SnapshotFact(msgspec.Struct, frozen=True, kw_only=True):
 
     restic_snapshot_id: str
     time: AwareTime
+    is_complete: bool
+    """Every file was read; False: it is partial."""
 
 
 class RetentionView(msgspec.Struct, frozen=True, kw_only=True):
