@@ -25,7 +25,7 @@ from holdfast.bus.wire import decode_event, decode_reply, headers_of
 from holdfast.events.base import Event, Stream, Work, encode
 from holdfast.events.queries import Query
 from holdfast.events.run import RunProgress
-from holdfast.kernel.errors import UnavailableError
+from holdfast.kernel.errors import EventRefusedError, UnavailableError
 from holdfast.telemetry.logs import Log
 
 R = TypeVar("R")
@@ -123,16 +123,24 @@ class Bus:
         """Say *event*, and know that the stream has it.
 
         A repeat with the same id is dropped by the stream; work that is queued
-        already is not queued twice.  Raises UnavailableError.
+        already is not queued twice.  Raises UnavailableError, and EventRefusedError for
+        one that the server can never take.
         """
-        headers = headers_of(event, self._source)
+        headers, body = headers_of(event, self._source), encode(event)
+        # The server ends a connection on which more comes; nats-py counts the body alone.
+        size = len(body) + sum(len(name) + len(value) + 4 for name, value in headers.items()) + 12
+        if self.connected and size > self.client.max_payload:
+            raise EventRefusedError(
+                f"An event of type {event.TYPE!r} has {size} bytes; the bus takes "
+                f"{self.client.max_payload} at most."
+            )
         if event.STREAM is Stream.TRANSIENT:
-            await self.client.publish(event.subject, encode(event), headers=headers)
+            await self.client.publish(event.subject, body, headers=headers)
             return
         try:
             await self.context.publish(
                 event.subject,
-                encode(event),
+                body,
                 stream=event.STREAM,
                 headers=headers,
                 timeout=PUBLISH_TIMEOUT_SECONDS,

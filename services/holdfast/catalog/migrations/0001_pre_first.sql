@@ -233,5 +233,8 @@ create table outbox (
     event_id   uuid not null,
     type       text not null,
     payload    bytea not null,
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    -- It could not be published and never can be; kept for a look, in the way of no other.
+    set_aside_at     timestamptz,
+    set_aside_reason text not null default ''
 );
