@@ -12,7 +12,7 @@ from holdfast.catalog.backups import (
     start_backup,
 )
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.domain.ledger import Settled, Verdict, all_skipped, settle
+from holdfast.catalog.domain.ledger import Settled, Verdict, all_skipped, come, is_void, settle
 from holdfast.catalog.store import ledger, runs
 from holdfast.catalog.store.pool import Connection
 from holdfast.events.due import BackupDue
@@ -36,9 +36,20 @@ NO_DESTINATION = "the policy has no destination"
 async def record_due(connection: Connection, event: BackupDue, deps: Deps) -> None:
     """Decide on every time that *event* tells of; what is on record already stays.
 
+    A time that lies in the future is passed over: it is told again when it comes.
     Told twice, or by two schedulers with other times before it, each time is one row.
     """
     configuration_id, now = event.configuration_id, deps.now()
+    told = come(event, now)
+    if told != event:
+        log.warning(
+            "due_in_the_future",
+            configuration_id=str(configuration_id),
+            scheduled_for=event.scheduled_for.isoformat(),
+        )
+    if told is None:
+        return
+    event = told
     await runs.lock_admission(connection)
     settled, resolved = await _settled(connection, event, deps)
     verdicts = settled.verdicts
@@ -79,14 +90,17 @@ async def _start(
 ) -> Verdict | None:
     """Start the backup and write its row, or why not; None when that time has its row."""
     configuration_id = resolved.configuration.id
-    if await ledger.is_recorded(connection, configuration_id, time):
+    before = await ledger.recorded_at(connection, configuration_id, time)
+    if before is not None and not is_void(time, before, deps.now()):
         return None
     run_id, outcome, reason = None, DueOutcome.FIRED, ""
     going = await runs.unfinished_backup(connection, configuration_id)
     if going is not None:
         outcome, reason = DueOutcome.COALESCED, f"run {going} has not ended"
     else:
-        run_id = derived_id("backup", configuration_id, time.isoformat())
+        # What a void row tells of may have run, under the id of this time.
+        again = () if before is None else (before.isoformat(),)
+        run_id = derived_id("backup", configuration_id, time.isoformat(), *again)
         window = _rules(resolved).window
         try:
             await start_backup(

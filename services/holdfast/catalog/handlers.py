@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from holdfast.bus.errors import RetryLater
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.ledger import AHEAD
 from holdfast.catalog.due import record_due
 from holdfast.catalog.ending import record_end
 from holdfast.catalog.store import destinations, ledger, runs, snapshots
@@ -38,7 +39,11 @@ async def on_backup_due(event: BackupDue, deps: Deps) -> None:
 
 
 async def on_prune_due(event: PruneDue, deps: Deps) -> None:
-    """Remember it; whether there is anything to free is for retention to ask."""
+    """Remember it, unless it lies in the future; whether there is anything to free is for
+    retention to ask."""
+    if event.scheduled_for > deps.now() + AHEAD:
+        log.warning("due_in_the_future", destination_id=str(event.destination_id))
+        return
     async with transaction(deps.pool) as connection:
         await ledger.prune_was_due(connection, event.destination_id, event.scheduled_for)
 

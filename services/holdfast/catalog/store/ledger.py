@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from holdfast.catalog.domain.cursor import Place
-from holdfast.catalog.domain.ledger import Verdict
+from holdfast.catalog.domain.ledger import VOID, Verdict
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import to_structs
 from holdfast.catalog.store.sql import load
@@ -25,7 +25,7 @@ async def record(
 ) -> int:
     """Write what became of due times, all with the same run if any; how many were new.
 
-    What is on record already stays as it is, and where there never was such a configuration
+    What is on record already stays as it is unless that is void, and where there never was such a configuration
     nothing is written.
     """
     rows = await connection.fetch(
@@ -36,15 +36,18 @@ async def record(
         [each.reason for each in verdicts],
         run_id,
         now,
+        VOID,
     )
     return len(rows)
 
 
-async def is_recorded(
+async def recorded_at(
     connection: Connection, configuration_id: UUID, scheduled_for: datetime
-) -> bool:
-    """Whether this due time is on record."""
-    found: bool = await connection.fetchval(SQL["is_recorded"], configuration_id, scheduled_for)
+) -> datetime | None:
+    """When this due time was put on record; None when it was not."""
+    found: datetime | None = await connection.fetchval(
+        SQL["recorded_at"], configuration_id, scheduled_for
+    )
     return found
 
 

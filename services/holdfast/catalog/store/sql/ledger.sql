@@ -1,18 +1,20 @@
 -- name: record_due
--- Rows for those that are new.  None at all: there never was such a configuration.
+-- Rows for those that are new, or whose row is void.  None at all: there never was such a
+-- configuration.
 insert into expected_run (configuration_id, scheduled_for, outcome, reason, run_id, recorded_at)
 select c.id, due.scheduled_for, due.outcome, due.reason, $5, $6
   from configuration c
  cross join unnest($2::timestamptz[], $3::text[], $4::text[])
          as due (scheduled_for, outcome, reason)
  where c.id = $1
-on conflict (configuration_id, scheduled_for) do nothing
+on conflict (configuration_id, scheduled_for) do update
+   set outcome = excluded.outcome, reason = excluded.reason, run_id = excluded.run_id,
+       recorded_at = excluded.recorded_at
+ where expected_run.scheduled_for <= $6 and $6 + $7::interval < expected_run.recorded_at
 returning configuration_id;
 
--- name: is_recorded
-select exists (
-    select from expected_run where configuration_id = $1 and scheduled_for = $2
-);
+-- name: recorded_at
+select recorded_at from expected_run where configuration_id = $1 and scheduled_for = $2;
 
 -- name: past
 -- A page, newest first, after a time or from the start.
