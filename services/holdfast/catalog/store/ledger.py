@@ -25,8 +25,8 @@ async def record(
 ) -> int:
     """Write what became of due times, all with the same run if any; how many were new.
 
-    What is on record already stays as it is unless that is void, and where there never was such a configuration
-    nothing is written.
+    What is on record already stays as it is unless that is void, and where there never was
+    such a configuration nothing is written.
     """
     rows = await connection.fetch(
         SQL["record_due"],
