@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from holdfast.bus.errors import RetryLater
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.ledger import AHEAD
 from holdfast.catalog.domain.run import is_newer
 from holdfast.catalog.due import record_due
 from holdfast.catalog.ending import record_end
@@ -69,7 +70,11 @@ async def _each_alone(event: BackupDue, deps: Deps) -> None:
 
 
 async def on_prune_due(event: PruneDue, deps: Deps) -> None:
-    """Remember it; whether there is anything to free is for retention to ask."""
+    """Remember it, unless it lies in the future; whether there is anything to free is for
+    retention to ask."""
+    if event.scheduled_for > deps.now() + AHEAD:
+        log.warning("due_in_the_future", destination_id=str(event.destination_id))
+        return
     async with transaction(deps.pool) as connection:
         await ledger.prune_was_due(connection, event.destination_id, event.scheduled_for)
 

@@ -33,6 +33,7 @@ from holdfast.kernel.errors import NotFoundError
 from holdfast.kernel.ids import new_id
 from support.catalog import Clock, published
 from support.runs import (
+    STAYS,
     Protected,
     claimed,
     claimed_run,
@@ -45,6 +46,9 @@ from support.runs import (
 )
 
 pytestmark = pytest.mark.postgres
+
+
+# ---- forget and prune
 
 
 async def with_snapshots(deps: Deps, clock: Clock, *restic_ids: str) -> tuple[Protected, RunView]:
@@ -80,6 +84,7 @@ async def retention_view(deps: Deps, protected: Protected, run_id: UUID) -> tupl
     )
     assert view.keep.keep_daily == 7
     assert view.timezone == "Europe/Berlin"
+    assert view.claim == await deps.pool.fetchval("select claim from run where id = $1", run_id)
     return view.recorded, [each.restic_snapshot_id for each in view.snapshots]
 
 
@@ -92,6 +97,29 @@ async def test_retention_sees_what_is_there_once_the_run_is_recorded(
     going = await started(deps, protected)
     assert (await retention_view(deps, protected, going.id))[0] is False
     assert (await retention_view(deps, protected, new_id()))[0] is False
+
+
+async def test_retention_is_told_which_snapshots_are_partial(deps: Deps, clock: Clock) -> None:
+    protected, _ = await with_snapshots(deps, clock, "aa11")
+    clock.advance(days=1)
+    run = await started(deps, protected)
+    claim = (await claimed(deps, run.id)).claim
+    made = snapshot_made(run, claim, clock(), restic_id="bb22", status=RunStatus.PARTIAL)
+    await on_snapshot_completed(made, deps)
+
+    view = await answer_get_retention_view(
+        GetRetentionView(
+            run_id=run.id,
+            configuration_id=protected.configuration_id,
+            destination_id=protected.destination_ids[0],
+        ),
+        deps,
+    )
+
+    assert [(each.restic_snapshot_id, each.is_complete) for each in view.snapshots] == [
+        ("bb22", False),
+        ("aa11", True),
+    ]
 
 
 async def test_forget_is_one_run_for_the_configurations_own_snapshots(
@@ -119,6 +147,24 @@ async def test_forget_is_one_run_for_the_configurations_own_snapshots(
     (destination,) = await answer_list_destinations(ListDestinations(), deps)
     assert destination.total_snapshots == 1
     assert await deps.pool.fetchval("select count(*) from run where operation = 'forget'") == 1
+
+
+@pytest.mark.parametrize("status", [RunStatus.CANCELLED, RunStatus.FAILED])
+async def test_what_a_forget_that_broke_off_has_forgotten_is_gone(
+    deps: Deps, clock: Clock, status: RunStatus
+) -> None:
+    protected, last = await with_snapshots(deps, clock, "aa11", "bb22", "cc33")
+    asked = forget(protected, clock(), "aa11", "bb22")
+    await on_forget_requested(asked, deps)
+    claim = (await claimed(deps, asked.run_id)).claim
+    run = await run_of(deps, asked.run_id)
+    result = ForgetResult(restic_snapshot_ids=("aa11",))
+
+    await on_run_completed(
+        run_ended(run, claim, clock(), status=status, failure=STAYS, result=result), deps
+    )
+
+    assert (await retention_view(deps, protected, last.id))[1] == ["cc33", "bb22"]
 
 
 async def test_the_last_snapshots_are_never_forgotten(deps: Deps, clock: Clock) -> None:

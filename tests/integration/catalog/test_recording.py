@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 
@@ -17,6 +18,7 @@ from holdfast.catalog.handlers import (
     on_snapshot_failed,
 )
 from holdfast.catalog.keeper import Keeper
+from holdfast.catalog.store.destinations import sealed_secrets
 from holdfast.events.queries import (
     DeleteConfiguration,
     GetSnapshot,
@@ -313,17 +315,51 @@ async def test_a_destination_is_there_when_its_init_has_succeeded(deps: Deps, cl
     assert (await run_of(deps, run.id)).result == InitResult(repository_id="abc", adopted=True)
 
 
-async def test_of_a_destination_whose_init_has_failed_nothing_stays(
-    deps: Deps, clock: Clock
-) -> None:
-    accepted = await add_local(deps, "A")
+async def failed_init(deps: Deps, clock: Clock, *, repo_password: str = "") -> UUID:
+    """The run of a destination at /mnt/a whose init an executor has tried in vain."""
+    accepted = await add_local(deps, "A", "/mnt/a", repo_password=repo_password)
     run = await run_of(deps, accepted.run_id)
     claim = (await claimed(deps, run.id)).claim
-
     for _ in range(2):
         await on_run_completed(
             run_ended(run, claim, clock(), status=RunStatus.FAILED, failure=STAYS), deps
         )
+    return run.id
+
+
+async def passwords(deps: Deps) -> list[str]:
+    async with deps.pool.acquire() as connection:
+        ids = [row["id"] for row in await connection.fetch("select id from destination")]
+        kept = await sealed_secrets(connection, ids)
+    return [deps.secrets.open_destination(each).repo_password for each in kept]
+
+
+async def test_of_a_destination_whose_init_has_failed_nobody_sees_anything(
+    deps: Deps, clock: Clock
+) -> None:
+    run_id = await failed_init(deps, clock)
+
+    assert await answer_list_destinations(ListDestinations(), deps) == ()
+    assert (await run_of(deps, run_id)).failure == STAYS
+
+
+async def test_a_place_whose_init_was_tried_in_vain_keeps_its_password_for_the_next_try(
+    deps: Deps, clock: Clock
+) -> None:
+    await failed_init(deps, clock)
+    (first,) = await passwords(deps)
+    clock.advance(minutes=1)
+    await failed_init(deps, clock)
+
+    # One row is enough, however often it fails.
+    assert await passwords(deps) == [first]
+    await add_local(deps, "B", "/mnt/a")
+    assert await passwords(deps) == [first, first]
+
+
+async def test_of_a_failed_destination_a_persons_own_password_does_not_stay(
+    deps: Deps, clock: Clock
+) -> None:
+    await failed_init(deps, clock, repo_password="correct horse battery")
 
     assert await deps.pool.fetchval("select count(*) from destination") == 0
-    assert (await run_of(deps, run.id)).failure == STAYS

@@ -12,12 +12,12 @@ device or a destination is full holds nobody up at the others.
 
 A run that has waited ``PATIENCE`` is ordered by age alone, is the next of its configuration,
 and keeps the next place that comes free at its device and at each of its destinations; at each
-of them one such run does, the oldest.  So the oldest of all that wait starts within three times the longest run: a
-backup of its own configuration may have to end, then what holds its places, then an exclusive
-run that began meanwhile.  One with n older ones before it starts within 3 (n + 1) times the
-longest: neither shared nor exclusive work, nor any number of runs by hand, can starve
-another, however many repositories a backup needs.  What a slow device or destination costs
-others is at most the one place that such a run keeps for itself.
+of them one such run does, the oldest.  So the oldest of all that wait starts within three
+times the longest run: a backup of its own configuration may have to end, then what holds its
+places, then an exclusive run that began meanwhile.  One with n older ones before it starts
+within 3 (n + 1) times the longest: neither shared nor exclusive work, nor any number of runs
+by hand, can starve another, however many repositories a backup needs.  What a slow device or
+destination costs others is at most the one place that such a run keeps for itself.
 """
 
 from collections import Counter

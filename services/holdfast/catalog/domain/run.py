@@ -107,6 +107,18 @@ LOST = Failure(
     retryable=True,
 )
 
+
+def not_sent(reason: str) -> Failure:
+    """A run whose work can never reach an executor."""
+    return Failure(
+        code="work_not_sent",
+        message="The run's work could not be sent to an executor.",
+        guidance="If Holdfast was set back to an older release, start the newer one again; if the "
+        "work is too large, choose fewer files or paths.",
+        detail=reason,
+    )
+
+
 WINDOW_OVER = Failure(
     code="window_over",
     message="The window in which this backup may start was over before its turn came.",

@@ -137,8 +137,7 @@ async def admit_queued(connection: Connection, now: datetime) -> tuple[UUID, ...
         row = to_struct(the_row(await connection.fetchrow(SQL["admit_run"], run_id, now)), RunRow)
         await connection.execute(SQL["start_snapshots"], run_id)
         # Admitted again after a wait: its old id would be dropped as a repeat.
-        event = msgspec.structs.replace(row.event, event_id=new_id()) if row.claim else row.event
-        await outbox.add(connection, event)
+        await outbox.add_work(connection, row.work_type, row.work, new_id() if row.claim else None)
     return admitted
 
 
