@@ -193,7 +193,8 @@ BY_WORDS: tuple[tuple[type[ResticError], str], ...] = (
         r"|no route to host|i/o timeout|tls handshake timeout|deadline exceeded"
         r"|broken pipe|unexpected eof|request ?timeout|too many requests|slow ?down"
         r"|reduce your request rate|internal ?(server)? ?error|bad gateway|gateway time-?out"
-        r"|service ?unavailable|holdfast-sftp: |ssh command exited|sftp: connection lost",
+        r"|service ?unavailable|holdfast-sftp: |ssh command exited|sftp: connection lost"
+        r"|unable to start the sftp session",
     ),
     (
         RepositoryDamagedError,

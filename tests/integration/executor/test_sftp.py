@@ -54,7 +54,7 @@ def much(tmp_path: Path) -> Path:
     """More than is backed up in a moment."""
     folder = tmp_path / "much"
     folder.mkdir()
-    for number in range(12):
+    for number in range(6):
         (folder / str(number)).write_bytes(os.urandom(40_000_000))
     return folder
 
@@ -77,6 +77,13 @@ def processes_of(run_id: object) -> list[int]:
         except OSError:
             continue
     return found
+
+
+async def writing(place: Place, task: asyncio.Task[Any]) -> None:
+    """Until the backup that *task* makes has begun to write."""
+    before = len(place.files("data"))
+    await until(lambda: len(place.files("data")) > before or task.done(), seconds=90)
+    assert not task.done(), task.result()
 
 
 def started_at(pid: int) -> int:
@@ -136,7 +143,7 @@ async def test_a_server_that_dies_in_mid_backup_is_tried_again_and_its_lock_remo
     bench: Bench, synology: Place, own_sshd: Sshd, much: Path, data: Path
 ) -> None:
     async with bench.doing(backup_of([much], synology)) as task:
-        await until(lambda: synology.files("data"), what="a pack is written")
+        await writing(synology, task)
         own_sshd.stop()
         start = time.monotonic()
         await task
@@ -169,7 +176,7 @@ async def test_a_server_that_freezes_in_mid_backup_is_given_up(
     restic = restic_at(bench, synology, replace(target, keepalive_seconds=0.5))
 
     task = asyncio.create_task(backup.run(restic, BackupOptions(paths=(str(much),))))
-    await until(lambda: synology.files("data"), what="a pack is written")
+    await writing(synology, task)
     with own_sshd.frozen():
         start = time.monotonic()
         with pytest.raises(UnreachableError):
@@ -218,7 +225,7 @@ async def test_no_secret_is_seen_while_restic_runs(
     password = synology.secrets.repo_password.encode()
     seen: dict[int, bytes] = {}
     async with bench.doing(work) as task:
-        await until(lambda: synology.files("data"), what="a pack is written")
+        await writing(synology, task)
         for pid in processes_of(work.run_id):
             folder = Path(f"/proc/{pid}")
             seen[pid] = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
@@ -234,7 +241,7 @@ async def test_no_secret_is_seen_while_restic_runs(
 async def test_the_bridge_ends_with_its_restic(bench: Bench, synology: Place, much: Path) -> None:
     work = backup_of([much], synology)
     async with bench.doing(work) as task:
-        await until(lambda: synology.files("data"), what="a pack is written")
+        await writing(synology, task)
         restic, bridge = sorted(processes_of(work.run_id), key=started_at)
         assert b"sftp_bridge" in Path(f"/proc/{bridge}/cmdline").read_bytes()
         os.kill(restic, signal.SIGKILL)

@@ -103,6 +103,7 @@ def test_every_cause_says_what_a_person_can_do(kind: type[HoldfastError]) -> Non
         ("read tcp: connection reset by peer", restic.UnreachableError),
         ("write: broken pipe", restic.UnreachableError),
         ("unexpected EOF", restic.UnreachableError),
+        ("unable to start the sftp session: file already closed", restic.UnreachableError),
         ("holdfast-sftp: connection_lost: nas broke off", restic.UnreachableError),
         ("Save(<data/1>) failed: ssh command exited: exit status 1", restic.UnreachableError),
         ("holdfast-sftp: bad_credentials: no entry", restic.AccessDeniedError),
