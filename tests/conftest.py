@@ -40,6 +40,15 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RcloneS3]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def tls_s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RcloneS3]:
+    """The same with a certificate that only its owner trusts."""
+    folder = tmp_path_factory.mktemp("tls-s3")
+    server = RcloneS3(folder / "data", tls=folder / "tls")
+    yield server.start()
+    server.stop()
+
+
 def need_sshd() -> None:
     """CI installs it; somebody who is not root may have to go without."""
     if sshd_binary() is None:

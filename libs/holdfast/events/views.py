@@ -316,3 +316,5 @@ class StatusView(View, frozen=True, kw_only=True):
     destinations: tuple[DestinationView, ...]
     runs_active: int
     runs_queued: int
+    events_set_aside: int = 0
+    """Events that could never be sent: the log and the outbox say why."""

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.events.base import Work
+from holdfast.events.base import AwareTime, Work
 
 
 class DestinationType(StrEnum):
@@ -134,6 +134,8 @@ class ForgetAdmitted(Work, frozen=True, kw_only=True):
     configuration_id: UUID
     address: DestinationAddress
     restic_snapshot_ids: tuple[str, ...]
+    planned_at: AwareTime | None = None
+    """When it was decided which."""
 
 
 class PruneAdmitted(Work, frozen=True, kw_only=True):

@@ -3,12 +3,15 @@
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
 from holdfast.catalog.retrying import queue_retry
 from holdfast.catalog.store import destinations, devices, outbox, runs, snapshots
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.runs import RunRow
+from holdfast.events.base import AwareTime
 from holdfast.events.run import (
     DeviceProbeResult,
     Failure,
@@ -25,6 +28,13 @@ from holdfast.kernel.ids import derived_id
 from holdfast.telemetry.logs import Log
 
 log = Log("catalog")
+
+
+class _Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of a run's work, be it of a type that this release does not know."""
+
+    occurred_at: AwareTime
+    app_name: str = ""
 
 
 async def record_end(connection: Connection, run: RunRow, event: RunCompleted, deps: Deps) -> None:
@@ -60,7 +70,7 @@ async def end_here(
     if run is None or not await runs.end(connection, run_id, status, now, failure=failure):
         return False
     await snapshots.end_rest(connection, run_id, status, failure, now)
-    work = run.event
+    work = msgspec.convert(run.work, _Head, strict=False)
     event = RunCompleted(
         event_id=derived_id(RunCompleted.TYPE, run_id, "catalog"),
         occurred_at=now,
@@ -71,7 +81,7 @@ async def end_here(
         started_at=work.occurred_at,
         configuration_id=run.configuration_id,
         app_id=run.app_id,
-        app_name=getattr(work, "app_name", ""),
+        app_name=work.app_name,
         destination_ids=run.destination_ids,
         failure=failure,
     )
@@ -93,7 +103,9 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 ):
                     await _look_inside(connection, run, destination_id, result, now)
             case Operation.INIT, _:
-                await destinations.destination_failed(connection, destination_id)
+                await destinations.destination_failed(
+                    connection, destination_id, now, tried=run.claim > 0
+                )
             case Operation.PROBE, ProbeResult() as result:
                 await destinations.was_probed(connection, run.id, destination_id, result, now)
             case Operation.PROBE, _:
@@ -124,7 +136,7 @@ async def _look_inside(
         site=run.event.site,
         address=addresses[destination_id],
     )
-    await runs.add(connection, runs.NewRun(operation=Operation.IMPORT, work=work))
+    await runs.add(connection, [runs.NewRun(operation=Operation.IMPORT, work=work)])
 
 
 def _rest(status: RunStatus) -> RunStatus:

@@ -6,8 +6,12 @@ id, and an outcome is written only where there is none.
 
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from holdfast.bus.errors import RetryLater
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.ledger import AHEAD
+from holdfast.catalog.domain.run import is_newer
 from holdfast.catalog.due import record_due
 from holdfast.catalog.ending import record_end
 from holdfast.catalog.store import destinations, ledger, runs, snapshots
@@ -66,7 +70,11 @@ async def _each_alone(event: BackupDue, deps: Deps) -> None:
 
 
 async def on_prune_due(event: PruneDue, deps: Deps) -> None:
-    """Remember it; whether there is anything to free is for retention to ask."""
+    """Remember it, unless it lies in the future; whether there is anything to free is for
+    retention to ask."""
+    if event.scheduled_for > deps.now() + AHEAD:
+        log.warning("due_in_the_future", destination_id=str(event.destination_id))
+        return
     async with transaction(deps.pool) as connection:
         await ledger.prune_was_due(connection, event.destination_id, event.scheduled_for)
 
@@ -110,8 +118,13 @@ async def on_run_completed(event: RunCompleted, deps: Deps) -> None:
 
 
 async def on_forget_requested(event: ForgetRequested, deps: Deps) -> None:
-    """Queue a run that forgets those of the snapshots that are the configuration's own."""
+    """Queue a run that forgets those of the snapshots that are the configuration's own.
+
+    One that waits already takes over the newer plan: forgets wait for backups, and each needs
+    the repository for itself.
+    """
     async with transaction(deps.pool) as connection:
+        await runs.lock_admission(connection)
         known = {
             each.restic_snapshot_id
             for each in await snapshots.known(
@@ -132,7 +145,13 @@ async def on_forget_requested(event: ForgetRequested, deps: Deps) -> None:
             configuration_id=event.configuration_id,
             address=addresses[event.destination_id],
             restic_snapshot_ids=forget,
+            planned_at=event.occurred_at,
         )
+        waiting = await runs.queued_forget(connection, event.configuration_id, event.destination_id)
+        if waiting is not None:
+            if is_newer(work, waiting.event):
+                await runs.rework(connection, waiting.id, replace(work, run_id=waiting.id))
+            return
         await runs.enqueue(
             connection,
             runs.NewRun(

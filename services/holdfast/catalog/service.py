@@ -57,7 +57,11 @@ async def build(runtime: Runtime) -> Service:
         name="catalog",
         hears=_hears(deps),
         answers=_answers(deps),
-        runs=[Relay(pool, runtime.bus, deps.wake).run, Keeper(deps).run, hear_postgres],
+        runs=[
+            Relay(pool, runtime.bus, deps.wake, runtime.now).run,
+            Keeper(deps).run,
+            hear_postgres,
+        ],
         closes=[pool.close],
     )
 

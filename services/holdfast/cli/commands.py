@@ -152,6 +152,8 @@ def status() -> int:
             place.name, place.type.value, str(place.total_snapshots), when(place.last_backup_at)
         )
     console().print(apps, places, f"{view.runs_active} running, {view.runs_queued} queued")
+    if view.events_set_aside:
+        console().print(f"{view.events_set_aside} events could not be sent; the log says why")
     return 0 if all(each.last_success_at for each in view.apps) else 1
 
 

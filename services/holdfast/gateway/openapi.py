@@ -69,8 +69,12 @@ class _NoBus:
     """Never connected: a schema asks nobody."""
 
     connected = False
+    reconnects = 0
 
     async def request(self, query: Query[R], *, timeout: float = 0) -> R:  # noqa: ARG002 - the bus's signature
+        raise UnavailableError
+
+    async def last_fact(self) -> int:
         raise UnavailableError
 
     def facts(self, after_sequence: int | None) -> AsyncIterator[tuple[int, Event]]:  # noqa: ARG002 - the bus's signature

@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -17,6 +17,10 @@ Key = tuple[str, UUID]
 
 
 PRUNE = "prune"
+
+AHEAD = timedelta(minutes=1)
+"""A time that lies further in the future than two clocks differ was written by a clock that
+had jumped."""
 
 MOST_TOLD = 1000
 """How many due times one event tells of; of more, several events do."""
@@ -103,11 +107,13 @@ class Timetable:
     def __len__(self) -> int:
         return len(self._slots)
 
-    def put(self, entry: ScheduleEntry) -> None:
+    def put(self, entry: ScheduleEntry, now: datetime) -> None:
         """Add an entry, or take over what changed.  Raises InvalidRequestError.
 
         Its ``after`` only grows here: the catalog's record may be older than what was
-        just fired, and a time must not be fired twice.
+        just fired, and a time must not be fired twice.  But one that lies in the future does
+        not count, be it on record or what was fired, or a clock that jumped once would
+        silence the schedule until then.  What is said again is on record once all the same.
         """
         key = (entry.kind, entry.id)
         rules = rules_of(
@@ -118,7 +124,8 @@ class Timetable:
             window_start=entry.window_start,
             window_end=entry.window_end,
         )
-        after = max(entry.after, self._after.get(key, entry.after))
+        known_times = (entry.after, self._after.get(key, entry.after))
+        after = max((each for each in known_times if each <= now + AHEAD), default=now)
         known = self._after.get(key) == after
         self._after[key] = after
         slot = self._slots.get(key)

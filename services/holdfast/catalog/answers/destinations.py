@@ -243,9 +243,9 @@ async def _with_password(
 ) -> tuple[DestinationSecrets, bool]:
     """What opens the repository, and whether its password is one that Holdfast made.
 
-    A place that was removed before still holds the repository whose password only Holdfast
-    knows.  Whoever adds it again without a password gets that one, not a new one that
-    would not open it.
+    A place that was removed before, or where an init broke off, may still hold the repository
+    whose password only Holdfast knows.  Whoever adds it again without a password gets that
+    one, not a new one that would not open it.
     """
     if given.repo_password:
         return given, False

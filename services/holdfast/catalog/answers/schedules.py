@@ -50,6 +50,7 @@ async def answer_get_retention_view(query: GetRetentionView, deps: Deps) -> Rete
         known = await snapshots.known(connection, query.configuration_id, query.destination_id)
     return RetentionView(
         recorded=run is not None and run.status.is_outcome,
+        claim=None if run is None else run.claim,
         keep=KeepRules(**{name: getattr(policy, name) for name in KeepRules.__struct_fields__}),
         snapshots=known,
         timezone=policy.timezone,

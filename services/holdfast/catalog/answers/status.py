@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from holdfast.catalog.answers.schedules import entry_rules
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.store import apps, destinations, ledger, runs
+from holdfast.catalog.store import apps, destinations, ledger, outbox, runs
 from holdfast.catalog.store.pool import reading
 from holdfast.events.queries import GetStatus, ScheduleEntry
 from holdfast.events.views import StatusView
@@ -24,6 +24,7 @@ async def answer_get_status(_query: GetStatus, deps: Deps) -> StatusView:
         entries = await ledger.schedules_of(
             connection, [each.configuration_id for each in statuses if each.configuration_id]
         )
+        set_aside = await outbox.set_aside_count(connection)
         listed = await destinations.listed(connection)
     now = deps.now()
     return StatusView(
@@ -36,6 +37,7 @@ async def answer_get_status(_query: GetStatus, deps: Deps) -> StatusView:
         destinations=listed,
         runs_active=active,
         runs_queued=queued,
+        events_set_aside=set_aside,
     )
 
 

@@ -65,7 +65,7 @@ create table destination (
     name               text not null,
     type               text not null check (type in ('s3', 'local', 'sftp')),
     -- adding: its init run has not succeeded yet, nobody sees it; removed: out of use, kept
-    -- for the history and for restores.
+    -- for the history and for restores, and for the password of a repository that may be there.
     state              text not null check (state in ('adding', 'ready', 'removed')),
     enabled            boolean not null default true,
     s3_endpoint        text not null default '',
@@ -264,5 +264,8 @@ create table outbox (
     event_id   uuid not null,
     type       text not null,
     payload    bytea not null,
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    -- It could not be published and never can be; kept for a look, in the way of no other.
+    set_aside_at     timestamptz,
+    set_aside_reason text not null default ''
 );

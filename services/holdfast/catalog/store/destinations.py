@@ -235,8 +235,17 @@ async def destination_became_ready(
     return True
 
 
-async def destination_failed(connection: Connection, destination_id: UUID) -> None:
-    """Its init run has not succeeded: nothing of it stays.  One that is in use is left alone."""
+async def destination_failed(
+    connection: Connection, destination_id: UUID, now: datetime, *, tried: bool
+) -> None:
+    """Its init run has not succeeded: nobody ever saw it.  One that is in use is left alone.
+
+    Was it *tried*, by an executor that may have made the repository and not have got rid of
+    it, the password that Holdfast made for it is kept for ``ours_before``.
+    """
+    if tried and await connection.fetchval(SQL["retire_failed_destination"], destination_id, now):
+        await connection.execute(SQL["drop_former_failures"], destination_id)
+        return
     await connection.execute(SQL["drop_failed_destination"], destination_id)
 
 

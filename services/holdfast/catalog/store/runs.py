@@ -137,8 +137,7 @@ async def admit_queued(connection: Connection, now: datetime) -> tuple[UUID, ...
         row = to_struct(the_row(await connection.fetchrow(SQL["admit_run"], run_id, now)), RunRow)
         await connection.execute(SQL["start_snapshots"], run_id)
         # Admitted again after a wait: its old id would be dropped as a repeat.
-        event = msgspec.structs.replace(row.event, event_id=new_id()) if row.claim else row.event
-        await outbox.add(connection, event)
+        await outbox.add_work(connection, row.work_type, row.work, new_id() if row.claim else None)
     return admitted
 
 
@@ -236,6 +235,19 @@ async def pending_retries(
     """Retries of configurations that have not started."""
     rows = await connection.fetch(SQL["pending_retries"], configuration_ids)
     return tuple(row["id"] for row in rows)
+
+
+async def queued_forget(
+    connection: Connection, configuration_id: UUID, destination_id: UUID
+) -> RunRow | None:
+    """The forget of a configuration at a destination that has not started, if there is one."""
+    row = await connection.fetchrow(SQL["queued_forget"], configuration_id, destination_id)
+    return None if row is None else to_struct(row, RunRow)
+
+
+async def rework(connection: Connection, run_id: UUID, work: Work) -> None:
+    """Have a queued run do *work* in place of what it was to do."""
+    await connection.execute(SQL["rework"], run_id, work)
 
 
 async def unfinished_backups(

@@ -54,8 +54,8 @@ class Made:
 async def run(attempt: Attempt, work: InitRequested) -> Outcome:
     """Whatever stops it, what it made is taken away again.
 
-    With the run goes the only record of the password: a repository that stayed behind
-    would be in the way for ever.
+    When that fails, because the storage is away, say, the catalog still knows the password:
+    who adds the place again adopts what stayed behind.
     """
     made = Made()
     # Every connection of this run sees the same server, or none.

@@ -55,6 +55,20 @@ update destination
  where id = $1 and state = 'adding'
 returning id;
 
+-- name: retire_failed_destination
+-- An executor was at it: the repository may be there, and only this row knows its password.
+update destination
+   set state = 'removed', enabled = false, updated_at = $2
+ where id = $1 and state = 'adding' and password_is_ours
+returning id;
+
+-- name: drop_former_failures
+-- One row is enough: each of them got the password of the one before.
+delete from destination former
+ using destination d
+ where d.id = $1 and former.id <> d.id and former.place = d.place
+   and former.state = 'removed' and former.repository_id = '' and former.password_is_ours;
+
 -- name: drop_failed_destination
 delete from destination where id = $1 and state = 'adding';
 

@@ -1,15 +1,18 @@
 -- name: record_due
--- Rows for those that are new, and whose configuration there ever was.
+-- Rows for those that are new, or whose row is void, and whose configuration there ever was.
 insert into expected_run (configuration_id, scheduled_for, outcome, reason, run_id, recorded_at)
 select c.id, due.scheduled_for, due.outcome, due.reason, due.run_id, $6
   from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::uuid[])
          as due (configuration_id, scheduled_for, outcome, reason, run_id)
   join configuration c on c.id = due.configuration_id
-on conflict (configuration_id, scheduled_for) do nothing
+on conflict (configuration_id, scheduled_for) do update
+   set outcome = excluded.outcome, reason = excluded.reason, run_id = excluded.run_id,
+       recorded_at = excluded.recorded_at
+ where expected_run.scheduled_for <= $6 and $6 + $7::interval < expected_run.recorded_at
 returning configuration_id;
 
 -- name: recorded
-select configuration_id, scheduled_for
+select configuration_id, scheduled_for, recorded_at
   from expected_run
   join unnest($1::uuid[], $2::timestamptz[]) as due (configuration_id, scheduled_for)
  using (configuration_id, scheduled_for);

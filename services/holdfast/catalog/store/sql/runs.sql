@@ -104,6 +104,20 @@ select id
  order by id
    for update;
 
+-- name: queued_forget
+-- One that has not started yet.
+select id, operation, trigger, status, configuration_id, app_id, device_id, destination_ids,
+       attempt, claim, claim_expires_at, deaths, waiting_since, work_type, work
+  from run
+ where operation = 'forget' and status = 'queued'
+   and configuration_id = $1 and $2::uuid = any(destination_ids)
+ order by queued_at
+ limit 1
+   for update;
+
+-- name: rework
+update run set work = $2 where id = $1 and status = 'queued';
+
 -- name: unfinished_backups
 -- The oldest of each.
 select distinct on (configuration_id) configuration_id, id

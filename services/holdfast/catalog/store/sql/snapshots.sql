@@ -62,7 +62,7 @@ update snapshot
 
 -- name: known_snapshots
 -- By the time of the backup's start: that is the time restic records.
-select restic_snapshot_id, started_at as time
+select restic_snapshot_id, started_at as time, status = 'success' as is_complete
   from snapshot
  where configuration_id = $1
    and destination_id = $2
