@@ -93,8 +93,8 @@ async def end_here(
 async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now: datetime) -> None:
     """What an outcome means for the destination, or the device."""
     match run.event, event.result:
-        case DeviceProbeRequested(device=device), DeviceProbeResult() as result:
-            await devices.probed(connection, device.device_id, result, device.host_key, now)
+        case DeviceProbeRequested(device=device), DeviceProbeResult() as found:
+            await devices.probed(connection, device.device_id, found, device.host_key, now)
     for destination_id in run.destination_ids:
         match run.operation, event.result:
             case Operation.INIT, InitResult() as result:
