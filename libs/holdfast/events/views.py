@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime
+from holdfast.events.checks import Health
 from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
 from holdfast.events.schedule import CatchUp, DueOutcome
 from holdfast.events.work import DestinationType
@@ -58,7 +59,15 @@ class DestinationView(View, frozen=True, kw_only=True):
     """How many runs it serves at once."""
     total_snapshots: int
     total_size: int
-    """Bytes at the destination when it was last measured (after a prune); 0 before."""
+    """Bytes at the destination when it was last measured (after a check or prune); 0 before."""
+    total_restore_size: int = 0
+    """Bytes that all snapshots would be if each were restored, at the same time."""
+    compression_ratio: float = 0.0
+    health: Health = Health.UNKNOWN
+    """What checks have found."""
+    damaged_since: AwareTime | None = None
+    checked_at: AwareTime | None = None
+    """When its structure was last looked at."""
     last_backup_at: AwareTime | None = None
     created_at: AwareTime
     updated_at: AwareTime

@@ -13,6 +13,7 @@ from holdfast.events.run import Failure, Operation, Result, RunStatus
 from holdfast.events.work import (
     BackupRequested,
     BackupTarget,
+    CheckRequested,
     DestinationAddress,
     ForgetAdmitted,
     InitRequested,
@@ -40,6 +41,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     PruneAdmitted: Operation.PRUNE,
     InitRequested: Operation.INIT,
     ProbeRequested: Operation.PROBE,
+    CheckRequested: Operation.CHECK,
 }
 
 
@@ -88,7 +90,13 @@ def addresses_of(work: Work) -> tuple[DestinationAddress, ...]:
     if isinstance(work, BackupRequested):
         return tuple(target.address for target in work.targets)
     if isinstance(
-        work, RestoreRequested | ForgetAdmitted | PruneAdmitted | InitRequested | ProbeRequested
+        work,
+        RestoreRequested
+        | ForgetAdmitted
+        | PruneAdmitted
+        | InitRequested
+        | ProbeRequested
+        | CheckRequested,
     ):
         return (work.address,)
     return ()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.events.due import BackupDue, PruneDue
+from holdfast.events.due import BackupDue, CheckDue, PruneDue
 from holdfast.events.queries import ScheduleEntry
 from holdfast.kernel.ids import derived_id
 from holdfast.schedule import Rules, newest_due, passed, rules_of
@@ -16,7 +16,11 @@ Key = tuple[str, UUID]
 """Kind and id: whose schedule it is."""
 
 
-PRUNE = "prune"
+DESTINATION_EVENTS: dict[str, type[PruneDue] | type[CheckDue]] = {
+    "prune": PruneDue,
+    "check": CheckDue,
+}
+"""What is due of a destination, by kind; of the times that passed the newest is enough."""
 
 MOST_TOLD = 1000
 """How many due times one event tells of; of more, several events do."""
@@ -37,11 +41,11 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     """Later ones have passed, too, and are told next."""
 
 
-def event_of(due: Due, now: datetime) -> BackupDue | PruneDue:
+def event_of(due: Due, now: datetime) -> BackupDue | PruneDue | CheckDue:
     """What is said.  The id depends on kind, id and time alone: whoever says it says the same."""
     event_id = derived_id(due.kind, due.id, due.scheduled_for.isoformat())
-    if due.kind == PRUNE:
-        return PruneDue(
+    if due.kind in DESTINATION_EVENTS:
+        return DESTINATION_EVENTS[due.kind](
             event_id=event_id,
             occurred_at=now,
             destination_id=due.id,
@@ -142,7 +146,7 @@ class Timetable:
         """
         at, kind, id = place
         rules, after = self._slots[kind, id].rules, self._after[kind, id]
-        if kind == PRUNE:
+        if kind in DESTINATION_EVENTS:
             # Nobody keeps a record of each: the newest is enough.
             newest = newest_due(rules.schedule, after, now)
             return Due(kind=kind, id=id, scheduled_for=newest or at)

@@ -34,7 +34,7 @@ async def answer_list_schedules(query: ListSchedules, deps: Deps) -> ScheduleEnt
     async with reading(deps.pool) as connection:
         rows = await ledger.schedules(connection, query.after_id, limit)
     return ScheduleEntries(
-        entries=rows[:limit], next_after_id=rows[limit - 1].id if len(rows) > limit else None
+        entries=rows, next_after_id=rows[-1].id if len(rows) >= limit else None
     )
 
 

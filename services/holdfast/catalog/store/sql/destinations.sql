@@ -3,8 +3,8 @@
 insert into destination (id, name, type, state, s3_endpoint, s3_bucket, s3_region, s3_prefix,
                          local_device_id, local_parent_path, local_path, place,
                          sealed_secrets, password_is_ours, prune_timezone,
-                         created_at, updated_at, max_runs)
-values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16);
+                         created_at, updated_at, max_runs, verify_since)
+values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $15);
 
 -- name: destinations
 -- One, or all for null, with what can be restored from them.
@@ -14,8 +14,23 @@ select d.id, d.name, d.type, d.enabled, d.repository_id <> '' as repo_initialize
        nullif(d.s3_region, '') as s3_region, nullif(d.s3_prefix, '') as s3_prefix,
        d.local_device_id, nullif(d.local_path, '') as local_path,
        d.prune_schedule, d.max_runs, total.snapshots as total_snapshots, d.repository_size as total_size,
-       total.last_backup_at, d.created_at, d.updated_at
+       total.last_backup_at, d.created_at, d.updated_at, d.checked_at,
+       case when known.damaged_since is not null then 'damaged'
+            when d.checked_at is null then 'unknown' else 'ok' end as health,
+       known.damaged_since,
+       coalesce(measured.restore_size, 0) as total_restore_size,
+       coalesce(measured.compression_ratio, 0) as compression_ratio
   from destination d
+ cross join lateral (
+       select min(g.found_at) as damaged_since
+         from damage g
+        where g.destination_id = d.id and g.cleared_at is null) known
+  left join lateral (
+       select m.restore_size, m.compression_ratio
+         from repository_stats m
+        where m.destination_id = d.id
+        order by m.day desc
+        limit 1) measured on true
  cross join lateral (
        select count(*) as snapshots, max(s.completed_at) as last_backup_at
          from snapshot s
