@@ -12,7 +12,8 @@ from holdfast.catalog.due import record_due
 from holdfast.catalog.ending import record_end
 from holdfast.catalog.store import destinations, ledger, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
-from holdfast.events.due import BackupDue, PruneDue
+from holdfast.catalog.verifying import queue_due_check
+from holdfast.events.due import BackupDue, CheckDue, PruneDue
 from holdfast.events.retention import ForgetRequested, PruneRequested
 from holdfast.events.run import Operation, RunCompleted, Trigger
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
@@ -41,6 +42,13 @@ async def on_prune_due(event: PruneDue, deps: Deps) -> None:
     """Remember it; whether there is anything to free is for retention to ask."""
     async with transaction(deps.pool) as connection:
         await ledger.prune_was_due(connection, event.destination_id, event.scheduled_for)
+
+
+async def on_check_due(event: CheckDue, deps: Deps) -> None:
+    """Queue a check that reads what is to be read today."""
+    async with transaction(deps.pool) as connection:
+        await queue_due_check(connection, event, deps)
+    deps.wake.set()
 
 
 async def on_snapshot_completed(event: SnapshotCompleted, deps: Deps) -> None:

@@ -22,9 +22,7 @@ GIB = 1024 * MIB
 
 
 def promised(within: int = 30, budget: int | None = None, size: int = 0) -> Promise:
-    return Promise(
-        within_days=within, budget_mib_per_day=budget, repository_size=size, since=START
-    )
+    return Promise(within_days=within, budget_mib_per_day=budget, repository_size=size, since=START)
 
 
 class House:
@@ -47,7 +45,7 @@ class House:
 
     def oldest(self, now: datetime) -> timedelta:
         """How long the part that waits longest waits: computed by first byte, on its own."""
-        latest = {byte: self.promise.since for byte in range(256)}
+        latest = dict.fromkeys(range(256), self.promise.since)
         for row in self.readings:
             for byte in range(row.part - 1, 256, row.parts):
                 latest[byte] = max(latest[byte], row.read_at)

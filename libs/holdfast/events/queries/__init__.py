@@ -65,10 +65,19 @@ from holdfast.events.queries.snapshots import (
     RestoreSnapshot,
     StartBackup,
 )
+from holdfast.events.queries.verification import (
+    CheckDestination,
+    GetDestinationStats,
+    GetVerification,
+    ListPrices,
+    SetPrice,
+    SetVerification,
+)
 
 __all__ = [
     "AddDestination",
     "CancelRun",
+    "CheckDestination",
     "Claim",
     "ClaimRun",
     "CreateApp",
@@ -81,6 +90,7 @@ __all__ = [
     "GetConfiguration",
     "GetConfigurationSchedule",
     "GetDestination",
+    "GetDestinationStats",
     "GetIdentity",
     "GetPolicy",
     "GetPruneView",
@@ -88,6 +98,7 @@ __all__ = [
     "GetRun",
     "GetSnapshot",
     "GetStatus",
+    "GetVerification",
     "Heartbeat",
     "HeartbeatReply",
     "Identity",
@@ -95,6 +106,7 @@ __all__ = [
     "ListConfigurations",
     "ListDestinations",
     "ListDevices",
+    "ListPrices",
     "ListPolicies",
     "ListRuns",
     "ListSchedules",
@@ -110,6 +122,8 @@ __all__ = [
     "RetentionView",
     "ScheduleEntries",
     "ScheduleEntry",
+    "SetPrice",
+    "SetVerification",
     "SnapshotFact",
     "StartBackup",
     "TestDestination",

@@ -34,7 +34,9 @@ async def run(restic: Restic, options: FindOptions) -> tuple[str, ...]:
     """
     found: dict[str, None] = {}
     rest = b""
-    async with restic.start(argv(options), on_error_line=lambda line: _take(line, found)) as running:
+    async with restic.start(
+        argv(options), on_error_line=lambda line: _take(line, found)
+    ) as running:
         async for chunk in running.chunks():
             rest += chunk
             _take(rest, found)

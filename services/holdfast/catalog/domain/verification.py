@@ -126,14 +126,24 @@ def parts_today(promise: Promise, readings: Sequence[Reading], now: datetime) ->
     """The parts to read now, the oldest first: those that are due, and never fewer than a day's
     share, so that what was missed does not come in one heap for ever.  Within the budget."""
     rotation = rotation_of(promise)
-    states = sorted(
-        coverage(promise, rotation, readings), key=lambda each: (each.counts_from, each.part)
-    )
+    states = _oldest_first(promise, rotation, readings)
     due_before = now - rotation.period_days * DAY + EARLY
     due = sum(each.counts_from <= due_before for each in states)
     share = math.ceil(rotation.parts / rotation.period_days)
     most = min(max(due, share), _affordable(rotation, promise, readings, now))
     return tuple(each.part for each in states[:most])
+
+
+def oldest_part(promise: Promise, readings: Sequence[Reading]) -> int:
+    """The one that waits longest."""
+    return _oldest_first(promise, rotation_of(promise), readings)[0].part
+
+
+def _oldest_first(
+    promise: Promise, rotation: Rotation, readings: Sequence[Reading]
+) -> list[PartState]:
+    states = coverage(promise, rotation, readings)
+    return sorted(states, key=lambda each: (each.counts_from, each.part))
 
 
 def _affordable(
@@ -149,9 +159,7 @@ def _affordable(
     return max(0, int((rotation.budget_bytes - spent) // rotation.part_bytes))
 
 
-def warnings_of(
-    promise: Promise, readings: Sequence[Reading], now: datetime
-) -> tuple[str, ...]:
+def warnings_of(promise: Promise, readings: Sequence[Reading], now: datetime) -> tuple[str, ...]:
     """What the promise fails on, with numbers; none when it is kept."""
     rotation = rotation_of(promise)
     within = promise.within_days

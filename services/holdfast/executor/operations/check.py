@@ -52,9 +52,7 @@ async def _check(attempt: Attempt, work: CheckRequested) -> Outcome:
     )
     if looks.sound:
         return Outcome(status=RunStatus.SUCCESS, result=result)
-    return Outcome(
-        status=RunStatus.FAILED, failure=_failure(attempt, looks, hurt), result=result
-    )
+    return Outcome(status=RunStatus.FAILED, failure=_failure(attempt, looks, hurt), result=result)
 
 
 class _Looks:
