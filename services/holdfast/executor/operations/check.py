@@ -38,6 +38,7 @@ async def _check(attempt: Attempt, work: CheckRequested) -> Outcome:
         await _look_twice(attempt, work, restic, number) for number in range(max(1, len(work.read)))
     ]
     looks = _Looks(found)
+    _tell_end(attempt, work, looks)
     hurt = await _hurt(restic, looks)
     stats = await _measured(restic)
     result = CheckResult(
@@ -64,12 +65,13 @@ class _Looks:
         self.damaged = _union(each.damaged_packs for each in found)
         self.missing = _union(each.missing_packs for each in found)
         self.trees = _union(each.damaged_trees for each in found)
+        self.packs_read = sum(each.packs_read for each in found)
         self.detail = next((each.detail for each in found if not each.sound), "")
 
     def bytes_read(self, size: int) -> int:
         """About, of *size* bytes in all."""
         packs = max(each.packs_in_repository for each in self._found)
-        return size * sum(each.packs_read for each in self._found) // packs if packs else 0
+        return size * self.packs_read // packs if packs else 0
 
 
 async def _look_twice(
@@ -100,6 +102,19 @@ def _tell(attempt: Attempt, work: CheckRequested, number: int, progress: CheckPr
         total_files=progress.packs,
         bytes_done=progress.packs_done * each,
         total_bytes=progress.packs * each,
+    )
+
+
+def _tell_end(attempt: Attempt, work: CheckRequested, looks: _Looks) -> None:
+    """All of it; a part may have no packs, and restic then says nothing."""
+    read = looks.bytes_read(work.repository_size)
+    attempt.progress.tell(
+        1.0,
+        destination_id=work.address.destination_id,
+        files_done=looks.packs_read,
+        total_files=looks.packs_read,
+        bytes_done=read,
+        total_bytes=read,
     )
 
 
