@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.events.run import CheckResult, RunProgress, RunStatus
+from holdfast.events.queries import HeartbeatReply
+from holdfast.events.run import CheckResult, RunCompleted, RunProgress, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
 from holdfast.events.work import CheckRequested
 from support.executor import Bench, Place, backup_of, until, work_of
@@ -123,4 +124,24 @@ async def test_a_check_runs_beside_a_backup(bench: Bench, nas: Place, data: Path
 
         assert run.status is RunStatus.SUCCESS, run.failure
         await backup
+    assert not nas.files("locks")
+
+
+async def test_a_cancelled_check_ends_at_once_and_leaves_no_lock(
+    bench: Bench, nas: Place, data: Path
+) -> None:
+    await snapshot_at(bench, data, nas)
+    work = work_of(CheckRequested, nas, parts=20, read=tuple(range(1, 21)))
+
+    async with bench.doing(work) as check:
+        await until(
+            lambda: any(each.run_id == work.run_id for each in bench.said(RunProgress)),
+            what="restic reads",
+        )
+        bench.heartbeat = HeartbeatReply(held=True, cancel=True)
+        bench.desk.look(work.run_id)
+        await check
+
+    (run,) = [each for each in bench.said(RunCompleted) if each.run_id == work.run_id]
+    assert (run.status, run.result) == (RunStatus.CANCELLED, None)
     assert not nas.files("locks")

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from holdfast.events.due import BackupDue, PruneDue
+from holdfast.events.due import BackupDue, CheckDue, PruneDue
 from holdfast.events.queries import ScheduleEntry
 from holdfast.kernel.ids import derived_id
 from holdfast.scheduler.domain import Due, Timetable, event_of
@@ -147,6 +147,9 @@ def test_each_kind_is_said_in_its_own_words() -> None:
     assert isinstance(backup, BackupDue)
     assert backup.configuration_id == PHOTOS
     assert backup.coalesced == (TWO - DAY,)
+    check = event_of(Due(kind="check", id=NAS, scheduled_for=TWO), TWO)
+    assert isinstance(check, CheckDue)
+    assert check.event_id != prune.event_id
     assert isinstance(prune, PruneDue)
     assert prune.destination_id == NAS
     assert prune.scheduled_for == TWO
