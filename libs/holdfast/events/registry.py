@@ -1,6 +1,6 @@
 """Every event there is, by type.  AsyncAPI, the schemas and the decoders are made from it."""
 
-from holdfast.events import changes, due, retention, run, snapshot, work
+from holdfast.events import changes, due, repository, retention, run, snapshot, work
 from holdfast.events.base import Event
 
 EVENTS: dict[str, type[Event]] = {
@@ -8,10 +8,12 @@ EVENTS: dict[str, type[Event]] = {
     for event in (
         due.BackupDue,
         due.PruneDue,
+        due.CheckDue,
         work.BackupRequested,
         work.RestoreRequested,
         work.ForgetAdmitted,
         work.PruneAdmitted,
+        work.CheckRequested,
         work.InitRequested,
         work.ProbeRequested,
         work.ImportRequested,
@@ -21,6 +23,7 @@ EVENTS: dict[str, type[Event]] = {
         snapshot.SnapshotCompleted,
         snapshot.SnapshotFailed,
         snapshot.SnapshotsFound,
+        repository.RepositoryDamaged,
         retention.ForgetRequested,
         retention.PruneRequested,
         changes.PolicyChanged,

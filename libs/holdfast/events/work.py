@@ -129,6 +129,20 @@ class PruneAdmitted(Work, frozen=True, kw_only=True):
     address: DestinationAddress
 
 
+class CheckRequested(Work, frozen=True, kw_only=True):
+    """Look whether this repository is whole, and read some of its data."""
+
+    TYPE: ClassVar[str] = "check.requested"
+
+    address: DestinationAddress
+    parts: int = 0
+    """Into how many its data is divided, 256 at most; 0: none of it is read."""
+    read: tuple[int, ...] = ()
+    """Which of them are read, from 1.  Part 1 of 1 is all of it."""
+    repository_size: int = 0
+    """Bytes, when last measured: progress is told in them."""
+
+
 class InitRequested(Work, frozen=True, kw_only=True):
     """Test a new destination and make, or adopt, its repository."""
 

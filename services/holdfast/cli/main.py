@@ -196,6 +196,23 @@ def destination_remove(name: str, detach: bool) -> None:
 
 
 @main.command()
+@click.argument("destination")
+@click.option(
+    "--read-data",
+    type=click.Choice(["none", "part", "all"]),
+    default="part",
+    show_default=True,
+    help="How much of the data is read.",
+)
+@click.option("--no-wait", is_flag=True, help="Only ask for it; do not wait for the end.")
+def check(destination: str, read_data: str, no_wait: bool) -> None:
+    """Check whether DESTINATION is whole and its data can be read."""
+    from holdfast.cli.commands import check as run_check
+
+    sys.exit(run_check(destination, read_data, wait=not no_wait))
+
+
+@main.command()
 def status() -> None:
     """Show how well everything is protected."""
     from holdfast.cli.commands import status as run_status

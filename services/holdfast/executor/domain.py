@@ -13,6 +13,7 @@ from holdfast.events.run import Failure, Operation, Result, RunStatus
 from holdfast.events.work import (
     BackupRequested,
     BackupTarget,
+    CheckRequested,
     DestinationAddress,
     ForgetAdmitted,
     ImportRequested,
@@ -42,6 +43,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     InitRequested: Operation.INIT,
     ProbeRequested: Operation.PROBE,
     ImportRequested: Operation.IMPORT,
+    CheckRequested: Operation.CHECK,
 }
 
 

@@ -14,6 +14,7 @@ from holdfast.gateway.api.policies import PolicyRoutes
 from holdfast.gateway.api.runs import RunRoutes, status
 from holdfast.gateway.api.schema import schema
 from holdfast.gateway.api.snapshots import SnapshotRoutes
+from holdfast.gateway.api.verification import PriceRoutes, VerificationRoutes
 from holdfast.gateway.auth import token_guard
 from holdfast.gateway.deps import Deps
 from holdfast.gateway.errors import API, on_error
@@ -37,6 +38,8 @@ def create_app(deps: Deps, openapi_config: OpenAPIConfig | None = None) -> Lites
                 API,
                 route_handlers=[
                     DestinationRoutes,
+                    VerificationRoutes,
+                    PriceRoutes,
                     DeviceRoutes,
                     AppRoutes,
                     PolicyRoutes,

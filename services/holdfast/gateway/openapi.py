@@ -26,6 +26,7 @@ from holdfast.gateway.schemas import (
     policies,
     problem,
     snapshots,
+    verification,
 )
 from holdfast.kernel.errors import UnavailableError
 
@@ -51,6 +52,7 @@ CONFIG = OpenAPIConfig(
     security=[{"token": []}],
     tags=[
         Tag(name="Destinations", description="Places backups go."),
+        Tag(name="Checks", description="Proof that what is stored can be read; sizes and costs."),
         Tag(name="Devices", description="Machines whose data is backed up."),
         Tag(name="Apps", description="Applications, as the paths of their data."),
         Tag(name="Policies", description="Schedule, keep rules and destinations together."),
@@ -103,12 +105,18 @@ SHOWN = (
     configurations.ConfigurationList,
     snapshots.RestoreRequest,
     snapshots.RestoreOutcome,
+    verification.CheckRequest,
+    verification.VerificationRequest,
+    verification.PriceRequest,
+    verification.PriceList,
     problem.Problem,
     views.BackupStarted,
     views.RunAccepted,
     views.RunPage,
     views.SnapshotPage,
     views.StatusView,
+    views.StatsView,
+    views.VerificationView,
 )
 """The bodies; what they hold comes with them."""
 

@@ -68,10 +68,19 @@ from holdfast.events.queries.snapshots import (
     RestoreSnapshot,
     StartBackup,
 )
+from holdfast.events.queries.verification import (
+    CheckDestination,
+    GetDestinationStats,
+    GetVerification,
+    ListPrices,
+    SetPrice,
+    SetVerification,
+)
 
 __all__ = [
     "AddDestination",
     "CancelRun",
+    "CheckDestination",
     "Claim",
     "ClaimRun",
     "CreateApp",
@@ -84,6 +93,7 @@ __all__ = [
     "GetConfiguration",
     "GetConfigurationSchedule",
     "GetDestination",
+    "GetDestinationStats",
     "GetIdentity",
     "GetPolicy",
     "GetPruneView",
@@ -91,6 +101,7 @@ __all__ = [
     "GetRun",
     "GetSnapshot",
     "GetStatus",
+    "GetVerification",
     "Heartbeat",
     "HeartbeatReply",
     "Identity",
@@ -98,6 +109,7 @@ __all__ = [
     "ListConfigurations",
     "ListDestinations",
     "ListDevices",
+    "ListPrices",
     "ListPolicies",
     "ListRuns",
     "ListSchedules",
@@ -115,6 +127,8 @@ __all__ = [
     "RetentionView",
     "ScheduleEntries",
     "ScheduleEntry",
+    "SetPrice",
+    "SetVerification",
     "SnapshotFact",
     "StartBackup",
     "TestDestination",

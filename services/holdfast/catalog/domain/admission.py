@@ -1,6 +1,6 @@
 """Which queued runs may start now.  Pure: rows in, ids out.
 
-A repository takes any number of shared users (backup, restore, probe) or one exclusive
+A repository takes any number of shared users (backup, restore, probe, check) or one exclusive
 user (init, forget, prune), as restic's own locks have it.  A destination serves so many
 runs at once, and a device does so many backups.  Two backups of one configuration never
 overlap.

@@ -86,6 +86,14 @@ create table destination (
     last_prune_due_at  timestamptz,
     last_pruned_at     timestamptz,
     prune_needed       boolean not null default false,
+    -- In the zone of the prunes.
+    check_schedule     text not null default '0 5 * * *',
+    last_check_due_at  timestamptz,
+    checked_at         timestamptz,
+    -- All data is read at least every so many days, reading so much a day at most.
+    verify_within_days integer not null default 30 check (verify_within_days > 0),
+    verify_budget_mib_per_day integer check (verify_budget_mib_per_day > 0),
+    verify_since       timestamptz not null,
     max_runs           integer not null default 4 check (max_runs > 0),
     repository_size    bigint not null default 0,
     created_at         timestamptz not null,
@@ -246,6 +254,50 @@ create table expected_run (
     run_id           uuid references run,
     recorded_at      timestamptz not null,
     primary key (configuration_id, scheduled_for)
+);
+
+-- When the packs whose id's first byte, modulo parts, is part - 1 were last read.
+create table part_reading (
+    destination_id uuid not null references destination,
+    parts          integer not null check (parts between 1 and 256),
+    part           integer not null check (part between 1 and parts),
+    read_at        timestamptz not null,
+    run_id         uuid not null references run,
+    primary key (destination_id, parts, part)
+);
+
+-- What checks have found; a pack without a name is damage to the structure.
+create table damage (
+    id             bigint generated always as identity primary key,
+    destination_id uuid not null references destination,
+    pack           text not null,
+    missing        boolean not null default false,
+    snapshot_ids   text[] not null,
+    found_at       timestamptz not null,
+    run_id         uuid not null references run,
+    cleared_at     timestamptz
+);
+create unique index damage_known on damage (destination_id, pack) where cleared_at is null;
+
+-- How much a repository stored, one row a day.
+create table repository_stats (
+    destination_id           uuid not null references destination,
+    day                      date not null,
+    measured_at              timestamptz not null,
+    raw_size                 bigint not null,
+    uncompressed_size        bigint not null,
+    restore_size             bigint not null,
+    snapshots_count          integer not null,
+    compression_ratio        double precision not null,
+    compression_space_saving double precision not null,
+    primary key (destination_id, day)
+);
+
+-- Only where a person has set another price than the one that Holdfast knows.  In USD.
+create table storage_price (
+    provider     text primary key,
+    per_tb_month double precision not null check (per_tb_month >= 0),
+    updated_at   timestamptz not null
 );
 
 -- Events to publish, written in the transaction that made them true.

@@ -6,6 +6,7 @@ from typing import Any
 from holdfast.events.base import Work
 from holdfast.events.work import (
     BackupRequested,
+    CheckRequested,
     ForgetAdmitted,
     ImportRequested,
     InitRequested,
@@ -15,7 +16,16 @@ from holdfast.events.work import (
 )
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
-from holdfast.executor.operations import backup, forget, import_, init, probe, prune, restore
+from holdfast.executor.operations import (
+    backup,
+    check,
+    forget,
+    import_,
+    init,
+    probe,
+    prune,
+    restore,
+)
 
 Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
 
@@ -27,4 +37,5 @@ OPERATES: dict[type[Work], Operate] = {
     InitRequested: init.run,
     ProbeRequested: probe.run,
     ImportRequested: import_.run,
+    CheckRequested: check.run,
 }
