@@ -1,6 +1,6 @@
 """Every event there is, by type.  AsyncAPI, the schemas and the decoders are made from it."""
 
-from holdfast.events import changes, due, retention, run, snapshot, work
+from holdfast.events import changes, due, keys, retention, run, snapshot, work
 from holdfast.events.base import Event
 
 EVENTS: dict[str, type[Event]] = {
@@ -24,5 +24,6 @@ EVENTS: dict[str, type[Event]] = {
         changes.PolicyChanged,
         changes.ConfigurationChanged,
         changes.DestinationChanged,
+        keys.RecoveryKitMade,
     )
 }

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from holdfast.events import changes, due, retention, run, snapshot, work
+from holdfast.events import changes, due, keys, retention, run, snapshot, work
 from holdfast.events.base import Event
 
 SCHEDULER = "scheduler"
@@ -68,4 +68,5 @@ ROADS: dict[type[Event], Road] = {
     changes.PolicyChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
     changes.ConfigurationChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
     changes.DestinationChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
+    keys.RecoveryKitMade: _road(CATALOG, GATEWAY, "Said when it was handed out; holds no secret."),
 }

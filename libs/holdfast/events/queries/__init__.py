@@ -46,6 +46,13 @@ from holdfast.events.queries.policies import (
     ListPolicies,
     UpdatePolicy,
 )
+from holdfast.events.queries.recovery import (
+    RECOVERY_KIT_PURPOSE,
+    KitContent,
+    KitDestination,
+    MakeRecoveryKit,
+    SealedKit,
+)
 from holdfast.events.queries.runs import (
     CancelRun,
     Claim,
@@ -67,6 +74,7 @@ from holdfast.events.queries.snapshots import (
 )
 
 __all__ = [
+    "RECOVERY_KIT_PURPOSE",
     "AddDestination",
     "CancelRun",
     "Claim",
@@ -91,6 +99,8 @@ __all__ = [
     "Heartbeat",
     "HeartbeatReply",
     "Identity",
+    "KitContent",
+    "KitDestination",
     "ListApps",
     "ListConfigurations",
     "ListDestinations",
@@ -99,6 +109,7 @@ __all__ = [
     "ListRuns",
     "ListSchedules",
     "ListSnapshots",
+    "MakeRecoveryKit",
     "PreviewSchedule",
     "Principal",
     "PruneView",
@@ -110,6 +121,7 @@ __all__ = [
     "RetentionView",
     "ScheduleEntries",
     "ScheduleEntry",
+    "SealedKit",
     "SnapshotFact",
     "StartBackup",
     "TestDestination",

@@ -27,6 +27,21 @@ class SealedSecrets(msgspec.Struct, frozen=True, kw_only=True):
     sealed_secrets: bytes
 
 
+class TakenIntoKit(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination for the recovery kit."""
+
+    id: UUID
+    name: str
+    in_use: bool
+    device: str
+    sealed_secrets: bytes
+
+    @property
+    def sealed(self) -> SealedSecrets:
+        """What opens it, still sealed."""
+        return SealedSecrets(id=self.id, sealed_secrets=self.sealed_secrets)
+
+
 async def add(
     connection: Connection,
     new: NewDestination,
@@ -111,6 +126,12 @@ async def site_of(connection: Connection, destination_id: UUID, default: str) ->
 async def sealed_secrets(connection: Connection, ids: Iterable[UUID]) -> tuple[SealedSecrets, ...]:
     """What opens them, still sealed."""
     return to_structs(await connection.fetch(SQL["sealed_secrets"], list(ids)), SealedSecrets)
+
+
+async def take_into_kit(connection: Connection) -> tuple[TakenIntoKit, ...]:
+    """All whose repositories are there, those in use first; from now on the kit has them."""
+    rows = to_structs(await connection.fetch(SQL["take_into_kit"]), TakenIntoKit)
+    return tuple(sorted(rows, key=lambda each: (not each.in_use, each.name, each.id)))
 
 
 async def destination_became_ready(
