@@ -75,7 +75,7 @@ def typed(lines: list[str], folder: Path, restic: Path) -> list[str]:
     programs = folder / "bin"
     programs.mkdir()
     shutil.copy(restic, programs / "restic")
-    marks = "\necho ---8<---\n".join(lines)
+    marks = "\necho =====\n".join(lines)
     done = subprocess.run(
         ["/bin/sh", "-e"],
         input=marks + "\n",
@@ -86,4 +86,4 @@ def typed(lines: list[str], folder: Path, restic: Path) -> list[str]:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-    return done.stdout.split("---8<---\n")
+    return done.stdout.split("=====\n")

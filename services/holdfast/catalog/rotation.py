@@ -11,13 +11,12 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-import asyncpg
 import msgspec
 
 from holdfast.catalog.master_key import FileSource, Source, find_master_key, make_master_key
 from holdfast.catalog.store import keys
 from holdfast.catalog.store.keys import MasterKeyRow
-from holdfast.catalog.store.pool import Connection, transaction
+from holdfast.catalog.store.pool import Connection, Pool, transaction
 from holdfast.kernel.errors import ConflictError, HoldfastError, NotFoundError
 from holdfast.kernel.private_file import create_private, sync_directory
 from holdfast.secretbox.errors import WrongMasterKeyError
@@ -63,7 +62,7 @@ class KeysStatus(msgspec.Struct, frozen=True, kw_only=True):
     secrets: int
 
 
-async def keys_status(pool: asyncpg.Pool, source: Source) -> KeysStatus:
+async def keys_status(pool: Pool, source: Source) -> KeysStatus:
     """What opens the secrets, since when, and whether the settings name it."""
     async with transaction(pool) as connection:
         known = await keys.master_keys(connection)
@@ -81,14 +80,11 @@ async def keys_status(pool: asyncpg.Pool, source: Source) -> KeysStatus:
         )
 
 
-async def rotate(
-    pool: asyncpg.Pool, old: Source, new: Source, now: datetime, told: Told
-) -> MasterKey:
+async def rotate(pool: Pool, old: Source, new: Source, now: datetime, told: Told) -> MasterKey:
     """Let *new* open the data keys too, and put its key file in place if it has one.
 
     Broken off at any step it can be called again.  Raises UnfinishedRotationError when
-    another change is open, ConflictError when *new* is what is used already, and what
-    ``find_master_key`` raises.
+    another change is open, and what ``find_master_key`` raises.
     """
     made = _beside(new)
     async with transaction(pool) as connection:
@@ -116,7 +112,7 @@ async def rotate(
 
 
 async def finish(
-    pool: asyncpg.Pool, source: Source, files: Sequence[Path], told: Told, *, delete_files: bool
+    pool: Pool, source: Source, files: Sequence[Path], told: Told, *, delete_files: bool
 ) -> tuple[Path, ...]:
     """Let only the master key that the settings name open the data keys.
 
@@ -160,8 +156,6 @@ async def _new_one(
         except HoldfastError as error:
             raise UnfinishedRotationError(detail=str(error)) from error
     master, row = await make_master_key(made, now)
-    if master.id == present.id:
-        raise ConflictError("That is the master key in use.")
     await keys.add_master_key(connection, row)
     return master
 

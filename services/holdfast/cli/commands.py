@@ -16,6 +16,7 @@ from holdfast.events.views import (
     BackupStarted,
     ConfigurationView,
     DeviceView,
+    RecoveryKitState,
     RunAccepted,
     RunPage,
     RunView,
@@ -30,6 +31,13 @@ WIDE = 120
 
 EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.PARTIAL: 3}
 """Partial is 3, as restic's; everything else that ended badly is 1."""
+
+
+KIT_WANTED = {
+    RecoveryKitState.NEVER_MADE: "never made",
+    RecoveryKitState.OUTDATED: "older than the newest destination or password",
+}
+"""Why a recovery kit is to be made; the other states want none."""
 
 
 class Apps(msgspec.Struct):
@@ -152,6 +160,8 @@ def status() -> int:
             place.name, place.type.value, str(place.total_snapshots), when(place.last_backup_at)
         )
     console().print(apps, places, f"{view.runs_active} running, {view.runs_queued} queued")
+    if wanted := KIT_WANTED.get(view.recovery_kit.state):
+        console().print(f"recovery kit: {wanted}; 'holdfast recovery-kit' makes one")
     return 0 if all(each.last_success_at for each in view.apps) else 1
 
 

@@ -30,16 +30,20 @@ def house() -> GatewayHouse:
 
 
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])
-async def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """A repository of each kind with a backup in it."""
-    bench = Bench(tmp_path / "cache")
+def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "local":
         parent = tmp_path / "the nas's disk"  # a space and a quote
         parent.mkdir()
-        made = await bench.initialise(local_place(parent))
-    else:
-        server: Any = request.getfixturevalue("s3_server")
-        made = await bench.initialise(s3_place(server, f"kit-{uuid4().hex[:8]}"))
+        return local_place(parent)
+    server: Any = request.getfixturevalue("s3_server")
+    return s3_place(server, f"kit-{uuid4().hex[:8]}")
+
+
+@pytest.fixture
+async def place(new_place: Place, tmp_path: Path) -> Place:
+    """A repository of each kind with a backup in it."""
+    bench = Bench(tmp_path / "cache")
+    made = await bench.initialise(new_place)
     run = await bench.outcome(backup_of([make_tree(tmp_path / "data")], made))
     assert run.failure is None
     return made

@@ -24,14 +24,14 @@ EMPTY = "<p>There is no destination yet: make a new kit when there is one.</p>"
 
 def page(kit: Kit) -> str:
     """The page to print."""
-    return _whole(body_of(kit))
+    return whole(body_of(kit))
 
 
 def locked_page(sealed: SealedKitFile) -> str:
     """A page that shows what was sealed (``body_of``) to whoever has the passphrase."""
     # In a script element "<" could end it; base64 has none, and neither has the rest.
     text = msgspec.json.encode(sealed).decode().replace("<", "\\u003c")
-    return _whole(LOCKED, _template("unlock.html").substitute(sealed=text))
+    return whole(LOCKED, _template("unlock.html").substitute(sealed=text))
 
 
 def body_of(kit: Kit) -> str:
@@ -85,7 +85,8 @@ def _section(number: int, entry: KitEntry) -> str:
 </section>"""
 
 
-def _whole(body: str, script: str = "") -> str:
+def whole(body: str, script: str = "") -> str:
+    """A page around *body*, which is HTML."""
     return _template("page.html").substitute(body=body, script=script)
 
 
