@@ -18,6 +18,7 @@ class Operation(StrEnum):
     PRUNE = "prune"
     INIT = "init"
     PROBE = "probe"
+    ROTATE_PASSWORD = "rotate_password"  # noqa: S105 - an operation, not a password
 
 
 class RunStatus(StrEnum):
@@ -91,7 +92,15 @@ class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag="prune"):
     """Bytes that remain at the destination."""
 
 
-Result = InitResult | ProbeResult | RestoreResult | ForgetResult | PruneResult
+class RotatePasswordResult(msgspec.Struct, frozen=True, kw_only=True, tag="rotate_password"):
+    """The repository has a new password, and no key of the old one."""
+
+    removed_keys: int
+
+
+Result = (
+    InitResult | ProbeResult | RestoreResult | ForgetResult | PruneResult | RotatePasswordResult
+)
 
 
 class RunProgress(Event, frozen=True, kw_only=True):

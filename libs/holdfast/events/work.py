@@ -41,6 +41,10 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
     repo_password: str
     s3_access_key: str = ""
     s3_secret_key: str = ""
+    next_password: str = ""
+    """While the repository's password is changed: the one to come."""
+    old_password: str = ""
+    """While it is changed: the one that was, whose keys are to go."""
 
 
 class BackupTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,5 +119,13 @@ class ProbeRequested(Work, frozen=True, kw_only=True):
     """Test whether a destination can be reached and its repository opened."""
 
     TYPE: ClassVar[str] = "probe.requested"
+
+    address: DestinationAddress
+
+
+class RotatePasswordRequested(Work, frozen=True, kw_only=True):
+    """Bring a repository's new password into use, and remove the keys of the old one."""
+
+    TYPE: ClassVar[str] = "rotate_password.requested"
 
     address: DestinationAddress

@@ -6,7 +6,7 @@ from uuid import UUID
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
 from holdfast.catalog.retrying import queue_retry
-from holdfast.catalog.store import destinations, outbox, runs, snapshots
+from holdfast.catalog.store import destinations, outbox, passwords, runs, snapshots
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.runs import RunRow
 from holdfast.events.run import (
@@ -15,6 +15,7 @@ from holdfast.events.run import (
     InitResult,
     Operation,
     PruneResult,
+    RotatePasswordResult,
     RunCompleted,
     RunStatus,
 )
@@ -92,6 +93,8 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await destinations.prune_needed(connection, destination_id)
             case Operation.PRUNE, PruneResult(repository_size=size):
                 await destinations.pruned(connection, destination_id, size, now)
+            case Operation.ROTATE_PASSWORD, RotatePasswordResult():
+                await passwords.drop_old(connection, destination_id)
             case Operation.BACKUP, _ if event.status is not RunStatus.SUCCESS:
                 # A backup that broke off leaves packs that no snapshot needs.
                 await destinations.prune_needed(connection, destination_id)

@@ -14,9 +14,11 @@ import msgspec
 from holdfast.catalog.master_key import find_master_key, make_master_key, source_of
 from holdfast.catalog.store import keys
 from holdfast.catalog.store.destinations import SealedSecrets
+from holdfast.catalog.store.passwords import PasswordChange
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.events.work import DestinationSecrets
 from holdfast.kernel.errors import InvalidRequestError
+from holdfast.kernel.secret import Secret
 from holdfast.secretbox.box import DataKey, SecretBox, data_key_id_of, row_purpose
 from holdfast.secretbox.envelope import ReceiverKey
 from holdfast.secretbox.errors import SealBrokenError, UnknownDataKeyError
@@ -25,6 +27,9 @@ from holdfast.settings import Settings
 
 ENVELOPE_PURPOSE = "destination-secrets"
 """What the gateway seals to the catalog is bound to."""
+
+_NEXT = "next_password"
+_OLD = "old_password"
 
 RECEIVER_PURPOSE = row_purpose("receiver_key", "sealed_private", "only")
 
@@ -86,6 +91,25 @@ class CatalogSecrets:
         plain = self._boxes.open(sealed.sealed_secrets, _purpose(sealed.id))
         return msgspec.json.decode(plain, type=DestinationSecrets)
 
+    def seal_next_password(self, destination_id: UUID, password: Secret) -> bytes:
+        """The password to come, for its column alone."""
+        return self._boxes.seal(password.reveal().encode(), _purpose(destination_id, _NEXT))
+
+    def next_password(self, change: PasswordChange) -> str:
+        """The password to come; empty when there is none.  Raises SealBrokenError."""
+        return self._password(change.next_password, _purpose(change.id, _NEXT))
+
+    def seal_old_password(self, destination_id: UUID, password: str) -> bytes:
+        """The password that was, for its column alone."""
+        return self._boxes.seal(password.encode(), _purpose(destination_id, _OLD))
+
+    def old_password(self, change: PasswordChange) -> str:
+        """The password that was; empty when there is none.  Raises SealBrokenError."""
+        return self._password(change.old_password, _purpose(change.id, _OLD))
+
+    def _password(self, sealed: bytes | None, purpose: str) -> str:
+        return "" if sealed is None else self._boxes.open(sealed, purpose).decode()
+
 
 async def open_secrets(pool: asyncpg.Pool, settings: Settings, now: datetime) -> CatalogSecrets:
     """The keys of this instance, made on the very first start.
@@ -125,5 +149,5 @@ async def _receiver(connection: Connection, boxes: Boxes) -> ReceiverKey:
     return receiver
 
 
-def _purpose(destination_id: UUID) -> str:
-    return row_purpose("destination", "sealed_secrets", destination_id)
+def _purpose(destination_id: UUID, column: str = "sealed_secrets") -> str:
+    return row_purpose("destination", column, destination_id)

@@ -15,6 +15,7 @@ from holdfast.events.views import (
     AppView,
     BackupStarted,
     ConfigurationView,
+    DestinationView,
     DeviceView,
     RecoveryKitState,
     RunAccepted,
@@ -46,6 +47,10 @@ class Apps(msgspec.Struct):
 
 class Devices(msgspec.Struct):
     devices: tuple[DeviceView, ...]
+
+
+class Destinations(msgspec.Struct):
+    destinations: tuple[DestinationView, ...]
 
 
 class Configurations(msgspec.Struct):
@@ -140,6 +145,25 @@ def cancel_run(run: str) -> int:
         "cancelled" if view.status is RunStatus.CANCELLED else "its executor is told to stop"
     )
     return 0
+
+
+def rotate_password(destination: str) -> int:
+    """Change a repository's password and follow it to the end."""
+    with GatewayClient.find() as client:
+        listed = client.get("/backup/destinations", Destinations).destinations
+        for each in listed:
+            if destination in (each.name, str(each.id)):
+                break
+        else:
+            known = ", ".join(each.name for each in listed) or "none yet"
+            raise NotFoundError(
+                f"There is no destination {destination!r}.", guidance=f"There are: {known}."
+            )
+        accepted = client.post(f"/backup/destinations/{each.id}/rotate-password", RunAccepted)
+        code = report(follow_run(client, accepted.run_id, console()))
+    if code == 0:
+        console().print("Make the recovery kit anew: 'holdfast recovery-kit'.")
+    return code
 
 
 def status() -> int:

@@ -137,6 +137,15 @@ def doctor() -> None:
     sys.exit(run())
 
 
+@main.command("rotate-password")
+@click.argument("destination")
+def rotate_password(destination: str) -> None:
+    """Give a destination's repository a new password; DESTINATION is a name or an id."""
+    from holdfast.cli.commands import rotate_password as run_rotation
+
+    sys.exit(run_rotation(destination))
+
+
 PASSPHRASE_FILE = click.option(
     "--passphrase-file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),

@@ -19,6 +19,7 @@ from holdfast.events.work import (
     ProbeRequested,
     PruneAdmitted,
     RestoreRequested,
+    RotatePasswordRequested,
 )
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import derived_id
@@ -40,6 +41,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     PruneAdmitted: Operation.PRUNE,
     InitRequested: Operation.INIT,
     ProbeRequested: Operation.PROBE,
+    RotatePasswordRequested: Operation.ROTATE_PASSWORD,
 }
 
 
@@ -88,7 +90,13 @@ def addresses_of(work: Work) -> tuple[DestinationAddress, ...]:
     if isinstance(work, BackupRequested):
         return tuple(target.address for target in work.targets)
     if isinstance(
-        work, RestoreRequested | ForgetAdmitted | PruneAdmitted | InitRequested | ProbeRequested
+        work,
+        RestoreRequested
+        | ForgetAdmitted
+        | PruneAdmitted
+        | InitRequested
+        | ProbeRequested
+        | RotatePasswordRequested,
     ):
         return (work.address,)
     return ()

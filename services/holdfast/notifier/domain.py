@@ -46,6 +46,7 @@ OPERATIONS = {
     Operation.RESTORE: "Restore",
     Operation.FORGET: "Removing old snapshots",
     Operation.PRUNE: "Freeing space",
+    Operation.ROTATE_PASSWORD: "Changing a repository's password",
 }
 """What is told of.  Probe and init answer the person who asked for them."""
 

@@ -27,6 +27,7 @@ from holdfast.events.queries.identity import (
     Principal,
     VerifyToken,
 )
+from holdfast.events.queries.passwords import RotatePassword, Switched, SwitchPassword
 from holdfast.events.queries.planning import (
     GetConfigurationSchedule,
     GetPruneView,
@@ -119,11 +120,14 @@ __all__ = [
     "RemoveDestination",
     "RestoreSnapshot",
     "RetentionView",
+    "RotatePassword",
     "ScheduleEntries",
     "ScheduleEntry",
     "SealedKit",
     "SnapshotFact",
     "StartBackup",
+    "SwitchPassword",
+    "Switched",
     "TestDestination",
     "UpdateConfiguration",
     "UpdatePolicy",

@@ -11,10 +11,19 @@ from holdfast.events.work import (
     ProbeRequested,
     PruneAdmitted,
     RestoreRequested,
+    RotatePasswordRequested,
 )
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
-from holdfast.executor.operations import backup, forget, init, probe, prune, restore
+from holdfast.executor.operations import (
+    backup,
+    forget,
+    init,
+    probe,
+    prune,
+    restore,
+    rotate_password,
+)
 
 Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
 
@@ -25,4 +34,5 @@ OPERATES: dict[type[Work], Operate] = {
     PruneAdmitted: prune.run,
     InitRequested: init.run,
     ProbeRequested: probe.run,
+    RotatePasswordRequested: rotate_password.run,
 }
