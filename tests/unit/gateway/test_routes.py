@@ -49,6 +49,9 @@ STATUS = views.StatusView(
     destinations=(destination(),),
     runs_active=1,
     runs_queued=2,
+    recovery_kit=views.RecoveryKitStatus(
+        state=views.RecoveryKitState.CURRENT, made_at=WHEN
+    ),
 )
 SNAPSHOTS = views.SnapshotPage(snapshots=(snapshot(),), next_cursor="next")
 RUNS = views.RunPage(runs=(run(),))
@@ -114,6 +117,13 @@ CASES = [
         q.RemoveDestination(destination_id=ID, detach=True),
         q.Done(),
         204,
+    ),
+    Case(
+        "POST",
+        f"{BACKUP}/destinations/{ID}/rotate-password",
+        q.RotatePassword(destination_id=ID),
+        accepted(),
+        202,
     ),
     Case("GET", f"{BACKUP}/policies", q.ListPolicies(), (policy(),), wrapped_as="policies"),
     Case(
