@@ -49,9 +49,7 @@ STATUS = views.StatusView(
     destinations=(destination(),),
     runs_active=1,
     runs_queued=2,
-    recovery_kit=views.RecoveryKitStatus(
-        state=views.RecoveryKitState.CURRENT, made_at=WHEN
-    ),
+    recovery_kit=views.RecoveryKitStatus(state=views.RecoveryKitState.CURRENT, made_at=WHEN),
 )
 SNAPSHOTS = views.SnapshotPage(snapshots=(snapshot(),), next_cursor="next")
 RUNS = views.RunPage(runs=(run(),))

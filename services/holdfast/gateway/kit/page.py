@@ -17,7 +17,8 @@ that was chosen when this page was made. Nothing leaves this page, and no networ
 <button type="submit">Open</button>
 <p id="told" role="alert" aria-live="assertive"></p>
 </form>
-<noscript><p>This page opens itself with JavaScript, which is switched off here.</p></noscript>"""
+<noscript><p>This page opens itself with JavaScript, which is switched off here. Where Holdfast is
+installed, <code>holdfast recovery-kit open FILE</code> opens it too.</p></noscript>"""
 
 EMPTY = "<p>There is no destination yet: make a new kit when there is one.</p>"
 
@@ -44,7 +45,7 @@ def body_of(kit: Kit) -> str:
 <p><strong>Whoever has this page can read every backup.</strong> Print it, keep it where you
 keep documents that matter, away from the machines that are backed up, and delete the file.
 Make a new one when a destination is added or a password is changed, and destroy this one.</p>
-<p>Holdfast is not needed to get the data back, only <em>restic</em>, version 0.17 or newer, from
+<p>Holdfast is not needed to get the data back, only <em>restic</em>, version 0.18 or newer, from
 your system's packages or from restic.net. Below, for each destination: type the first box into
 a terminal, then one command after the other. Each app is a snapshot of its own; the first
 command lists them all. In the last command, <code>latest</code> means the newest of all: put the
