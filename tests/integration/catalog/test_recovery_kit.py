@@ -26,7 +26,10 @@ pytestmark = pytest.mark.postgres
 async def made(deps: Deps) -> KitContent:
     key = ReceiverKey.generate()
     answer = await answer_make_recovery_kit(MakeRecoveryKit(public_key=key.public), deps)
-    return msgspec.json.decode(key.open(answer.sealed, RECOVERY_KIT_PURPOSE), type=KitContent)
+    kit = msgspec.json.decode(key.open(answer.sealed, RECOVERY_KIT_PURPOSE), type=KitContent)
+    for each in kit.destinations:
+        assert each.secrets.repo_password.encode() not in answer.sealed
+    return kit
 
 
 async def state(deps: Deps) -> RecoveryKitState:

@@ -73,6 +73,19 @@ async def test_what_the_page_says_brings_the_data_back(
     assert not differences(manifest(tmp_path / "data"), manifest(restored))
 
 
+async def test_whatever_a_password_is_made_of_it_is_typed_as_it_is(
+    house: GatewayHouse, tmp_path: Path, restic_path: Path
+) -> None:
+    password = ' it\'s $HOME & `id` \\ <b> "quoted"  twice ! '
+    place = local_place(Path("/mnt/a b/$(c)"), "<odd>", password=password)
+
+    (boxes,) = Page((await asked(house, [place])).text).sections
+    says = 'printf "%s|%s|" "$RESTIC_REPOSITORY" "$RESTIC_PASSWORD"'
+
+    said = typed([boxes[0], says], tmp_path / "bare", restic_path)[-1]
+    assert said == f"/mnt/a b/$(c)/homelab-backups|{password.strip()}|"
+
+
 async def test_the_file_says_the_same(
     place: Place, house: GatewayHouse, tmp_path: Path, restic_path: Path
 ) -> None:

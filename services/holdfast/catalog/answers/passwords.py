@@ -29,6 +29,8 @@ async def answer_rotate_password(query: RotatePassword, deps: Deps) -> RunAccept
     """
     destination_id, now = query.destination_id, deps.now()
     async with transaction(deps.pool) as connection:
+        # Before the row: whoever ends a run takes them in this order.
+        await runs.lock_admission(connection)
         if await destinations.lock(connection, destination_id) is None:
             raise NotFoundError(f"There is no destination {destination_id}.")
         if await passwords.is_being_changed(connection, destination_id):

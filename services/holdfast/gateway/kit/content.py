@@ -77,7 +77,9 @@ def kit_of(content: KitContent) -> Kit:
 def _entry(destination: KitDestination) -> KitEntry:
     address, secrets = destination.address, destination.secrets
     url = _url(address)
-    environment = {"RESTIC_REPOSITORY": url, "RESTIC_PASSWORD": secrets.repo_password}
+    # As restic strips what it reads from a file, which is how Holdfast gives it the password.
+    password = secrets.repo_password.strip()
+    environment = {"RESTIC_REPOSITORY": url, "RESTIC_PASSWORD": password}
     if address.type is DestinationType.S3:
         environment["AWS_ACCESS_KEY_ID"] = secrets.s3_access_key
         environment["AWS_SECRET_ACCESS_KEY"] = secrets.s3_secret_key
@@ -89,7 +91,7 @@ def _entry(destination: KitDestination) -> KitEntry:
         place=_place(destination),
         in_use=destination.in_use,
         repository=url,
-        password=secrets.repo_password,
+        password=password,
         environment=environment,
         commands=COMMANDS,
     )
