@@ -172,3 +172,16 @@ def test_the_master_key_is_changed_while_everything_runs(make_house: Any) -> Non
     assert "a key file" not in stopped.stdout
     assert stopped.returncode == 0, stopped.stderr
     house.start()
+
+
+def test_the_first_start_says_what_to_do_next(make_house: Any) -> None:
+    house = make_house()
+    assert house.process.popen.stdout is not None
+    assert "Add a destination" in house.process.popen.stdout.readline()
+    assert "that page and restic" in house.process.popen.stdout.readline()
+    house.process.stop()
+
+    house.start()
+    stdout = house.process.popen.stdout
+    house.process.popen.terminate()
+    assert stdout.read() == ""
