@@ -5,7 +5,10 @@ import json
 import os
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
+from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import nats
 
 from chaos.broken import demand
 from chaos.cluster import Cluster
-from chaos.load import PASSWORD, Load
+from chaos.load import CLOCKED, PASSWORD, Load
 from holdfast.restic.binary import find_restic
 from support.house import OUTCOMES, restic_processes
 from support.trees import differences, manifest
@@ -82,6 +85,7 @@ async def unsaid(dsn: str) -> str:
 def check(cluster: Cluster, load: Load) -> None:
     """Every invariant in turn.  Raises BrokenError."""
     check_runs(load)
+    check_ledger(load)
     rows = load.all_of("/backup/snapshots", "snapshots")
     for name, destination in load.repositories.items():
         place = Path(destination["local_path"])
@@ -112,6 +116,32 @@ def check_runs(load: Load) -> None:
     # Nothing was wrong with a destination: what was killed is taken up, and is no failure.
     bad = [each for each in runs.values() if each["status"] != "success"]
     demand(not bad, "every run succeeds in the end", bad)
+
+
+def check_ledger(load: Load) -> None:
+    """Every minute has its row, and no due time has two runs, nor a run two due times."""
+    runs = {each["id"]: each for each in load.all_of("/backup/runs", "runs")}
+    started = Counter(
+        (each["configuration_id"], each["scheduled_for"])
+        for each in runs.values()
+        if each["scheduled_for"] is not None
+    )
+    doubled = [due for due, count in started.items() if count > 1]
+    demand(not doubled, "no due time has two runs", doubled)
+    for name in CLOCKED:
+        rows = load.ledger(name)
+        times = [datetime.fromisoformat(each["scheduled_for"]) for each in rows]
+        gaps = [(old, new) for new, old in pairwise(times) if new - old != timedelta(minutes=1)]
+        demand(not gaps, "every due time has its row", f"{name}: {gaps}")
+        fired = [each["run_id"] for each in rows if each["outcome"] == "fired"]
+        demand(fired, "what is due is backed up", name)
+        wrong = [
+            each
+            for each in rows
+            if each["outcome"] == "fired"
+            and runs[each["run_id"]]["scheduled_for"] != each["scheduled_for"]
+        ]
+        demand(not wrong, "the run of a due time is its own", f"{name}: {wrong}")
 
 
 def check_snapshots(name: str, rows: list[Any], found: list[Any]) -> None:

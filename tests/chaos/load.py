@@ -24,6 +24,9 @@ APPS: dict[str, tuple[str, ...]] = {
     "wiki": ("two", "three"),
     "mail": ("three", "one"),
 }
+CLOCKED: dict[str, tuple[str, ...]] = {"calendar": ("one", "two"), "contacts": ("three",)}
+"""Nobody asks for their backups: they are due every minute."""
+
 KEEP_LAST = {"notes": 2}
 """Its snapshots are forgotten while others are made; those of the rest are all kept."""
 
@@ -54,16 +57,39 @@ class Load:
             body = {"name": name, "path": str(path), "repo_password": PASSWORD}
             body["device_id"] = self.api.device()
             self.repositories[name] = self.api.post("/backup/destinations/local", body)
-        for number, (name, places) in enumerate(APPS.items()):
-            self.tree(name).parent.mkdir(parents=True, exist_ok=True)
-            make_tree(self.tree(name), number)
-            destinations = [self.repositories[place] for place in places]
-            # The app's own default configuration is never started, and never due here.
-            policy = self.api.policy(
-                name, *destinations, schedule="0 3 29 2 *", keep_last=KEEP_LAST.get(name, 0), **NONE
+        for name, places in APPS.items():
+            self._add(name, places, "0 3 29 2 *")
+        for name, places in CLOCKED.items():
+            self._add(name, places, "* * * * *")
+
+    def _add(self, name: str, places: tuple[str, ...], schedule: str) -> None:
+        """An app with a policy of its own; its default configuration is never due here."""
+        self.tree(name).parent.mkdir(parents=True, exist_ok=True)
+        make_tree(self.tree(name), len(self.configurations))
+        policy = self.api.policy(
+            name,
+            *(self.repositories[place] for place in places),
+            schedule=schedule,
+            keep_last=KEEP_LAST.get(name, 0),
+            **NONE,
+        )
+        app = self.api.app(name, self.tree(name))
+        self.configurations[name] = self.api.configuration(app, policy)
+
+    def stop_the_clock(self) -> None:
+        """Nothing comes due any more."""
+        for name in CLOCKED:
+            policy = self.configurations[name]["policy_id"]
+            self.ask(
+                lambda policy=policy: self.api.patch(
+                    f"/backup/policies/{policy}", {"enabled": False}
+                )
             )
-            app = self.api.app(name, self.tree(name))
-            self.configurations[name] = self.api.configuration(app, policy)
+
+    def ledger(self, app: str) -> list[Any]:
+        """What became of its due times, newest first."""
+        id = self.configurations[app]["id"]
+        return self.all_of(f"/backup/configurations/{id}/schedule", "past")
 
     def tree(self, app: str) -> Path:
         return self.folder / "apps" / app

@@ -103,6 +103,7 @@ def storm(
             load = Load(api, folder, seed)
             load.prepare()
             _blow(cluster, load, Faults(cluster, faults, runs, seed), runs, report)
+            load.stop_the_clock()
             report.settle_seconds = settle(cluster, load)
             _look(load, report)
             check(cluster, load)

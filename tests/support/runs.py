@@ -13,7 +13,7 @@ from holdfast.catalog.answers.executors import answer_claim_run
 from holdfast.catalog.answers.policies import answer_list_policies, answer_update_policy
 from holdfast.catalog.answers.runs import answer_get_run, answer_start_backup
 from holdfast.catalog.deps import Deps
-from holdfast.events.due import BackupDue
+from holdfast.events.due import BackupDue, DueTimes
 from holdfast.events.queries import (
     Claim,
     ClaimRun,
@@ -89,12 +89,18 @@ async def claimed(
 
 def due(protected: Protected, at: datetime, *coalesced: datetime) -> BackupDue:
     """What the scheduler says at *at*."""
+    return all_due([protected], at, *coalesced)
+
+
+def all_due(protected: Sequence[Protected], at: datetime, *coalesced: datetime) -> BackupDue:
+    """What the scheduler says at *at* when all of these are due."""
+    ids = [each.configuration_id for each in protected]
     return BackupDue(
-        event_id=derived_id("due", protected.configuration_id, at),
+        event_id=derived_id("due", *ids, at),
         occurred_at=at,
-        configuration_id=protected.configuration_id,
-        scheduled_for=at,
-        coalesced=coalesced,
+        due=tuple(
+            DueTimes(configuration_id=each, scheduled_for=at, coalesced=coalesced) for each in ids
+        ),
     )
 
 

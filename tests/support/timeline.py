@@ -5,17 +5,17 @@ which a test gives: the real rules over a dictionary, or the catalog on a databa
 """
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
-from holdfast.events.due import BackupDue
+from holdfast.events.due import BackupDue, DueTimes
 from holdfast.events.queries import ScheduleEntry
 from holdfast.events.schedule import CatchUp
 from holdfast.schedule import Rules, rules_of
-from holdfast.scheduler.domain import MOST_TOLD, Timetable, event_of
+from holdfast.scheduler.domain import MOST_TOLD, Timetable, words_of
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -135,8 +135,8 @@ class Timeline:
         and an event may get lost, or its acknowledgement."""
         table, now = self.schedulers[number], self.clock
         assert table is not None
-        while dues := table.due(now, 8):
-            for due in dues:
+        while dues := table.due(now, self.dice.choice((1, 2, 8))):
+            for word in words_of(dues, now):
                 fate = (
                     "well"
                     if well
@@ -149,16 +149,16 @@ class Timeline:
                     return
                 if fate == "lost":
                     return
-                event = event_of(due, now)
-                assert isinstance(event, BackupDue)
-                assert len(event.coalesced) < MOST_TOLD
-                self._keep(Said(event, now))
+                assert isinstance(word.event, BackupDue)
+                assert all(len(each.coalesced) < MOST_TOLD for each in word.due)
+                self._keep(Said(word.event, now))
                 if fate == "dead after":
                     self.schedulers[number] = None
                     return
                 if fate == "no answer":
                     return
-                table.fired(due)
+                for due in word.due:
+                    table.fired(due)
         self.furthest = max(self.furthest, now)
 
     def _keep(self, said: Said) -> None:
@@ -191,11 +191,9 @@ def oracle(plan: Plan, said: list[Said], horizon: datetime) -> dict[datetime, st
         due.append(time)
     rows: dict[datetime, str] = {}
     place = 0
-    for each in said:
-        if each.event.configuration_id != plan.id or place == len(due):
-            continue
+    for each, mine in _told(plan, said):
         end = place
-        while end < len(due) and due[end] <= each.event.scheduled_for:
+        while end < len(due) and due[end] <= mine.scheduled_for:
             end += 1
         told, place = due[place:end], end
         inside = [time for time in told if _inside(plan, time)]
@@ -205,6 +203,13 @@ def oracle(plan: Plan, said: list[Said], horizon: datetime) -> dict[datetime, st
                 "skipped" if time not in inside else _fate(plan, time, inside, more, each.at)
             )
     return rows
+
+
+def _told(plan: Plan, said: list[Said]) -> Iterator[tuple[Said, DueTimes]]:
+    for each in said:
+        for mine in each.event.due:
+            if mine.configuration_id == plan.id:
+                yield each, mine
 
 
 def _fate(plan: Plan, time: datetime, inside: list[datetime], more: bool, at: datetime) -> str:

@@ -3,17 +3,13 @@
 from typing import ClassVar
 from uuid import UUID
 
+import msgspec
+
 from holdfast.events.base import AwareTime, Event
 
 
-class BackupDue(Event, frozen=True, kw_only=True):
-    """A configuration's scheduled time has come.
-
-    The event's id is derived from the configuration and the time, so that two
-    schedulers, or one that restarted, say the same thing.
-    """
-
-    TYPE: ClassVar[str] = "backup.due"
+class DueTimes(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration's scheduled time has come."""
 
     configuration_id: UUID
     scheduled_for: AwareTime
@@ -23,6 +19,19 @@ class BackupDue(Event, frozen=True, kw_only=True):
     more: bool = False
     """Later times have passed as well, and the next event tells of them: none starts for this
     one."""
+
+
+class BackupDue(Event, frozen=True, kw_only=True):
+    """The scheduled times of some configurations have come, each of which is there once.
+
+    Together, because many apps are due at the same minute: one event for each took seconds
+    until the last was queued.  The event's id is derived from the configurations and times,
+    so that two schedulers, or one that restarted, say the same thing.
+    """
+
+    TYPE: ClassVar[str] = "backup.due"
+
+    due: tuple[DueTimes, ...]
 
 
 class PruneDue(Event, frozen=True, kw_only=True):

@@ -35,7 +35,9 @@ _LOOK_AGAIN = "Says that something changed, not what: ask for the present state.
 
 ROADS: dict[type[Event], Road] = {
     due.BackupDue: _road(
-        SCHEDULER, CATALOG, "The id is made of configuration and time: one event for one time."
+        SCHEDULER,
+        CATALOG,
+        "The id is made of configurations and times; a time that is told twice is one time.",
     ),
     due.PruneDue: _road(
         SCHEDULER, RETENTION, "The id is made of destination and time: one event for one time."

@@ -65,9 +65,13 @@ def parse(expression: str, timezone: str) -> Schedule:
     return Schedule(fields=fields, zone=timezone)
 
 
+@lru_cache(maxsize=4096)
 def next_due(schedule: Schedule, after: datetime) -> datetime | None:
-    """The first time later than *after*, in UTC; None when there is none in fifty years."""
-    return next(due_times(schedule, after), None)
+    """The first time later than *after*, in UTC; None when there is none in fifty years.
+
+    Remembered: the apps of one policy ask for the same.
+    """
+    return next(_walk(schedule, after), None)
 
 
 def newest_due(schedule: Schedule, after: datetime, now: datetime) -> datetime | None:
@@ -90,7 +94,18 @@ def newest_due(schedule: Schedule, after: datetime, now: datetime) -> datetime |
 
 
 def due_times(schedule: Schedule, after: datetime) -> Iterator[datetime]:
-    """The due times later than *after*, oldest first, in UTC; they end after fifty years.
+    """The due times later than *after*, oldest first, in UTC; they end after fifty years."""
+    for _ in range(2):  # mostly no more are wanted: the one that is due, and the next
+        time = next_due(schedule, after)
+        if time is None:
+            return
+        yield time
+        after = time
+    yield from _walk(schedule, after)
+
+
+def _walk(schedule: Schedule, after: datetime) -> Iterator[datetime]:
+    """One after the other, as cronsim finds them.
 
     In the hour that comes twice, cronsim starts from the clock's reading and may give the
     first of the two when *after* is in the second: what is not later is left out.

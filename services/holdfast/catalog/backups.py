@@ -1,5 +1,6 @@
 """Starting a backup: from a configuration to a queued run with a row for each destination."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -20,9 +21,15 @@ from holdfast.catalog.store import (
 from holdfast.catalog.store.pool import Connection
 from holdfast.events.run import Operation, RunStatus, Trigger
 from holdfast.events.views import AppView, ConfigurationView, DeviceView, PolicyView
-from holdfast.events.work import BackupRequested, BackupTarget
+from holdfast.events.work import BackupRequested, BackupTarget, DestinationAddress
 from holdfast.kernel.errors import ConflictError, NotFoundError
 from holdfast.kernel.ids import derived_id
+
+
+class NewBackup(runs.NewRun, frozen=True, kw_only=True):
+    """A backup's run to queue."""
+
+    work: BackupRequested
 
 
 class NoDestinationError(ConflictError):
@@ -48,94 +55,120 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     device: DeviceView
 
 
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """A backup to queue."""
+
+    resolved: Resolved
+    run_id: UUID
+    trigger: Trigger
+    scheduled_for: datetime | None = None
+    not_after: datetime | None = None
+    """After that it is not started any more."""
+
+
+Addresses = dict[UUID, DestinationAddress]
+
+
 async def resolve(connection: Connection, configuration_id: UUID) -> Resolved:
     """Raises NotFoundError or NothingToBackUpError."""
-    configuration = await configurations.lock(connection, configuration_id)
-    if configuration is None:
+    found = await resolve_all(connection, [configuration_id])
+    if configuration_id not in found:
         raise NotFoundError(f"There is no configuration {configuration_id}.")
-    policy = await policies.find(connection, configuration.policy_id)
-    app = await apps.find(connection, configuration.app_id) if configuration.app_id else None
-    device = await devices.find(connection, app.device_id) if app else None
-    if policy is None or app is None or device is None:
+    resolved = found[configuration_id]
+    if resolved is None:
         raise NothingToBackUpError
-    return Resolved(configuration=configuration, policy=policy, app=app, device=device)
+    return resolved
 
 
-async def start_backup(
-    connection: Connection,
-    resolved: Resolved,
-    run_id: UUID,
-    deps: Deps,
-    *,
-    trigger: Trigger,
-    scheduled_for: datetime | None = None,
-    not_after: datetime | None = None,
+async def resolve_all(
+    connection: Connection, configuration_ids: Sequence[UUID]
+) -> dict[UUID, Resolved | None]:
+    """Of those configurations that are there; None where there is nothing to back up."""
+    ties = await configurations.lock_all(connection, configuration_ids)
+    terms = await policies.found(connection, [each.policy_id for each in ties])
+    owners = await apps.found(connection, [each.app_id for each in ties if each.app_id])
+    homes = await devices.found(connection, [each.device_id for each in owners.values()])
+    resolved: dict[UUID, Resolved | None] = {}
+    for tie in ties:
+        policy = terms.get(tie.policy_id)
+        app = owners.get(tie.app_id) if tie.app_id else None
+        resolved[tie.id] = (
+            None
+            if policy is None or app is None
+            else Resolved(configuration=tie, policy=policy, app=app, device=homes[app.device_id])
+        )
+    return resolved
+
+
+async def usable_addresses(connection: Connection, policies: Iterable[PolicyView]) -> Addresses:
+    """Where the enabled ones of the policies' destinations are."""
+    ids = {each.id for policy in policies for each in policy.destinations}
+    return await destinations.addresses(connection, ids, only_enabled=True)
+
+
+async def start_backups(
+    connection: Connection, starts: Sequence[Start], addresses: Addresses, deps: Deps
 ) -> None:
-    """Queue it: the rows of its snapshots, then the run, then whatever may start.
+    """Queue them: the rows of their snapshots, then the runs, then whatever may start.
 
-    After *not_after* it is not started any more.
-
-    Retries that wait are superseded.  Raises NoDestinationError.
+    *addresses* are those that may be used.  Retries that wait are superseded.  Raises
+    NoDestinationError, when there is one without any.
     """
-    configuration, app, now = resolved.configuration, resolved.app, deps.now()
-    ids = [each.id for each in resolved.policy.destinations]
-    enabled = {each.id for each in await destinations.listed(connection) if each.enabled}
-    addresses = await destinations.addresses(connection, [each for each in ids if each in enabled])
-    if not addresses:
-        raise NoDestinationError(f"The policy {resolved.policy.name!r} has no enabled destination.")
-
-    for waiting in await runs.pending_retries(connection, configuration.id):
+    now = deps.now()
+    new = [_new_run(each, addresses, now, deps.instance_id) for each in starts]
+    ids = [each.resolved.configuration.id for each in starts]
+    for waiting in await runs.pending_retries(connection, ids):
         await end_here(connection, waiting, RunStatus.CANCELLED, SUPERSEDED, now)
+    await queue_backups(connection, new, now)
+
+
+def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUID) -> NewBackup:
+    configuration, policy = start.resolved.configuration, start.resolved.policy
+    app, device = start.resolved.app, start.resolved.device
     targets = tuple(
-        BackupTarget(snapshot_id=derived_id("snapshot", run_id, each), address=addresses[each])
-        for each in ids
-        if each in addresses
+        BackupTarget(
+            snapshot_id=derived_id("snapshot", start.run_id, each.id), address=addresses[each.id]
+        )
+        for each in policy.destinations
+        if each.id in addresses
     )
-    work = _work_of(resolved, run_id, targets, deps)
-    await queue_backup(
-        connection,
-        runs.NewRun(
-            operation=Operation.BACKUP,
-            work=work,
-            trigger=trigger,
-            configuration_id=configuration.id,
-            app_id=app.id,
-            device_id=resolved.device.id,
-            scheduled_for=scheduled_for,
-            not_after=not_after,
-        ),
-        work,
-        now,
-    )
-
-
-def _work_of(
-    resolved: Resolved, run_id: UUID, targets: tuple[BackupTarget, ...], deps: Deps
-) -> BackupRequested:
-    configuration, app = resolved.configuration, resolved.app
-    return BackupRequested(
-        event_id=derived_id(BackupRequested.TYPE, run_id),
-        occurred_at=deps.now(),
-        run_id=run_id,
-        site=resolved.device.site,
+    if not targets:
+        raise NoDestinationError(f"The policy {policy.name!r} has no enabled destination.")
+    work = BackupRequested(
+        event_id=derived_id(BackupRequested.TYPE, start.run_id),
+        occurred_at=now,
+        run_id=start.run_id,
+        site=device.site,
         configuration_id=configuration.id,
         app_id=app.id,
         app_name=app.name,
-        hostname=resolved.device.name,
+        hostname=device.name,
         paths=configuration.include_paths or app.paths,
         exclude_paths=configuration.exclude_paths,
-        tags=backup_tags(app.id, configuration.id, run_id, deps.instance_id),
+        tags=backup_tags(app.id, configuration.id, start.run_id, instance_id),
         targets=targets,
+    )
+    return NewBackup(
+        operation=Operation.BACKUP,
+        work=work,
+        trigger=start.trigger,
+        configuration_id=configuration.id,
+        app_id=app.id,
+        device_id=device.id,
+        scheduled_for=start.scheduled_for,
+        not_after=start.not_after,
     )
 
 
-async def queue_backup(
-    connection: Connection, new: runs.NewRun, work: BackupRequested, now: datetime
+async def queue_backups(
+    connection: Connection, backups: Sequence[NewBackup], now: datetime
 ) -> None:
-    """The run and its snapshot rows, then admission, which looks at both."""
-    if await runs.add(connection, new):
-        await snapshots.add_rows(connection, work, now)
-        # A thousand that are due at once must not each look at all that are queued before:
-        # whatever thins out a crowd admits, and the keeper does every second.
-        if new.trigger is not Trigger.SCHEDULE or not await runs.is_crowded(connection):
-            await runs.admit_queued(connection, now)
+    """The runs and their snapshot rows, then admission, which looks at both."""
+    added = await runs.add(connection, backups)
+    works = [each.work for each in backups if each.work.run_id in added]
+    await snapshots.add_rows(connection, works, now)
+    # When very many are due at once, not each lot of them may look at all that are queued
+    # before: whatever thins out a crowd admits, and the keeper does every second.
+    scheduled = all(each.trigger is Trigger.SCHEDULE for each in backups)
+    if not scheduled or not await runs.is_crowded(connection):
+        await runs.admit_queued(connection, now)

@@ -1,24 +1,21 @@
 """Due times: each becomes a row of the ledger, and at most one of them a run."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
+import msgspec
 from msgspec.structs import replace
 
-from holdfast.catalog.backups import (
-    NoDestinationError,
-    NothingToBackUpError,
-    Resolved,
-    resolve,
-    start_backup,
-)
+from holdfast.catalog.backups import Resolved, Start, resolve_all, start_backups, usable_addresses
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.ledger import Settled, Verdict, all_skipped, settle
 from holdfast.catalog.store import ledger, runs
+from holdfast.catalog.store.ledger import Recorded
 from holdfast.catalog.store.pool import Connection
-from holdfast.events.due import BackupDue
+from holdfast.events.due import DueTimes
 from holdfast.events.run import Trigger
 from holdfast.events.schedule import DueOutcome
-from holdfast.kernel.errors import NotFoundError
 from holdfast.kernel.ids import derived_id
 from holdfast.schedule import Rules, rules_of
 from holdfast.telemetry.logs import Log
@@ -33,78 +30,98 @@ PAUSED = "destination paused: none of the policy's destinations is enabled"
 NO_DESTINATION = "the policy has no destination"
 
 
-async def record_due(connection: Connection, event: BackupDue, deps: Deps) -> None:
-    """Decide on every time that *event* tells of; what is on record already stays.
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration's due times: what can be told without trying, and what trying needs."""
+
+    configuration_id: UUID
+    settled: Settled
+    resolved: Resolved | None = None
+
+
+async def record_due(
+    connection: Connection, due: Sequence[DueTimes], said_at: datetime, deps: Deps
+) -> None:
+    """Decide on every time that *due* tells of; what is on record already stays.
 
     Told twice, or by two schedulers with other times before it, each time is one row.
     """
-    configuration_id, now = event.configuration_id, deps.now()
+    now = deps.now()
+    if len({each.configuration_id for each in due}) < len(due):
+        raise ValueError("A configuration is there twice.")
     await runs.lock_admission(connection)
-    settled, resolved = await _settled(connection, event, deps)
-    verdicts = settled.verdicts
-    if settled.start is not None and resolved is not None:
-        started = await _start(connection, settled.start, resolved, deps)
-        if started is not None and started.outcome is DueOutcome.SKIPPED:
-            # Nothing stands for the earlier ones: what kept this one kept them.
-            verdicts = tuple(_like(each, started) for each in verdicts)
-    recorded = await ledger.record(connection, configuration_id, verdicts, now)
-    log.info(
-        "backup_due",
-        configuration_id=str(configuration_id),
-        scheduled_for=event.scheduled_for.isoformat(),
-        recorded=recorded,
-    )
+    found = await resolve_all(connection, [each.configuration_id for each in due])
+    judged = [_judged(each, said_at, found, now) for each in due]
+    started = await _start(connection, judged, deps)
+    rows = [row for each in judged for row in _rows(each, started.get(each.configuration_id))]
+    recorded = await ledger.record(connection, rows, now)
+    log.info("backup_due", configurations=len(due), times=len(rows), recorded=recorded)
 
 
-async def _settled(
-    connection: Connection, event: BackupDue, deps: Deps
-) -> tuple[Settled, Resolved | None]:
-    """What can be told without trying, and all that is needed to try."""
-    try:
-        resolved = await resolve(connection, event.configuration_id)
-    except NotFoundError:
-        return all_skipped(event, DELETED), None
-    except NothingToBackUpError:
-        return all_skipped(event, NO_APP), None
+def _judged(
+    due: DueTimes, said_at: datetime, found: dict[UUID, Resolved | None], now: datetime
+) -> Judged:
+    id, resolved = due.configuration_id, found.get(due.configuration_id)
+    if resolved is None:
+        reason = NO_APP if id in found else DELETED
+        return Judged(configuration_id=id, settled=all_skipped(due, reason))
     if not resolved.configuration.enabled:
-        return all_skipped(event, DISABLED), None
+        return Judged(configuration_id=id, settled=all_skipped(due, DISABLED))
     if not resolved.policy.enabled:
-        return all_skipped(event, POLICY_DISABLED), None
-    rules = _rules(resolved)
-    return settle(event, rules, resolved.policy.catch_up, deps.now()), resolved
+        return Judged(configuration_id=id, settled=all_skipped(due, POLICY_DISABLED))
+    settled = settle(due, said_at, _rules(resolved), resolved.policy.catch_up, now)
+    return Judged(configuration_id=id, settled=settled, resolved=resolved)
 
 
 async def _start(
-    connection: Connection, time: datetime, resolved: Resolved, deps: Deps
-) -> Verdict | None:
-    """Start the backup and write its row, or why not; None when that time has its row."""
-    configuration_id = resolved.configuration.id
-    if await ledger.is_recorded(connection, configuration_id, time):
-        return None
-    run_id, outcome, reason = None, DueOutcome.FIRED, ""
-    going = await runs.unfinished_backup(connection, configuration_id)
-    if going is not None:
-        outcome, reason = DueOutcome.COALESCED, f"run {going} has not ended"
-    else:
-        run_id = derived_id("backup", configuration_id, time.isoformat())
-        window = _rules(resolved).window
-        try:
-            await start_backup(
-                connection,
-                resolved,
-                run_id,
-                deps,
-                trigger=Trigger.SCHEDULE,
-                scheduled_for=time,
-                not_after=None if window is None else window.end_after(deps.now()),
-            )
-        except NoDestinationError:
-            paused = bool(resolved.policy.destinations)
-            run_id, outcome = None, DueOutcome.SKIPPED
-            reason = PAUSED if paused else NO_DESTINATION
-    verdict = Verdict(scheduled_for=time, outcome=outcome, reason=reason)
-    await ledger.record(connection, configuration_id, [verdict], deps.now(), run_id=run_id)
-    return verdict
+    connection: Connection, judged: Sequence[Judged], deps: Deps
+) -> dict[UUID, Recorded]:
+    """Start the backups, and tell by configuration what became of the time that was to start
+    one; nothing of a time that has its row."""
+    asked = [
+        (each.configuration_id, each.settled.start, each.resolved)
+        for each in judged
+        if each.settled.start is not None and each.resolved is not None
+    ]
+    on_record = await ledger.recorded(connection, [(id, time) for id, time, _ in asked])
+    wanted = [each for each in asked if each[:2] not in on_record]
+    going = await runs.unfinished_backups(connection, [id for id, _, _ in wanted])
+    addresses = await usable_addresses(connection, [resolved.policy for _, _, resolved in wanted])
+    rows, starts = {}, []
+    for id, time, resolved in wanted:
+        run_id, outcome, reason = None, DueOutcome.FIRED, ""
+        if id in going:
+            outcome, reason = DueOutcome.COALESCED, f"run {going[id]} has not ended"
+        elif not any(each.id in addresses for each in resolved.policy.destinations):
+            outcome = DueOutcome.SKIPPED
+            reason = PAUSED if resolved.policy.destinations else NO_DESTINATION
+        else:
+            run_id = derived_id("backup", id, time.isoformat())
+            starts.append(_start_of(resolved, run_id, time, deps.now()))
+        verdict = Verdict(scheduled_for=time, outcome=outcome, reason=reason)
+        rows[id] = Recorded(configuration_id=id, verdict=verdict, run_id=run_id)
+    if starts:
+        await start_backups(connection, starts, addresses, deps)
+    return rows
+
+
+def _start_of(resolved: Resolved, run_id: UUID, time: datetime, now: datetime) -> Start:
+    window = _rules(resolved).window
+    return Start(
+        resolved=resolved,
+        run_id=run_id,
+        trigger=Trigger.SCHEDULE,
+        scheduled_for=time,
+        not_after=None if window is None else window.end_after(now),
+    )
+
+
+def _rows(judged: Judged, started: Recorded | None) -> list[Recorded]:
+    verdicts = judged.settled.verdicts
+    if started is not None and started.verdict.outcome is DueOutcome.SKIPPED:
+        # Nothing stands for the earlier ones: what kept this one kept them.
+        verdicts = tuple(_like(each, started.verdict) for each in verdicts)
+    rows = [Recorded(configuration_id=judged.configuration_id, verdict=each) for each in verdicts]
+    return rows if started is None else [*rows, started]
 
 
 def _like(verdict: Verdict, other: Verdict) -> Verdict:

@@ -17,6 +17,7 @@ from holdfast.events.retention import ForgetRequested, PruneRequested
 from holdfast.events.run import Operation, RunCompleted, Trigger
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
 from holdfast.events.work import ForgetAdmitted, PruneAdmitted
+from holdfast.kernel.errors import UnavailableError
 from holdfast.kernel.ids import derived_id
 from holdfast.telemetry.logs import Log
 
@@ -31,10 +32,37 @@ the words on the snapshots may still wait in the stream."""
 
 
 async def on_backup_due(event: BackupDue, deps: Deps) -> None:
-    """Write the due times down, and start the backup unless there is a reason not to."""
-    async with transaction(deps.pool) as connection:
-        await record_due(connection, event, deps)
+    """Write the due times down, and start the backups unless there is a reason not to.
+
+    What cannot be written down with the others is tried alone, so that one configuration
+    with which something is wrong does not keep back all that are due with it.
+    """
+    try:
+        async with transaction(deps.pool) as connection:
+            await record_due(connection, event.due, event.occurred_at, deps)
+    except UnavailableError:
+        raise
+    except Exception:
+        if len(event.due) == 1:
+            raise
+        log.exception("backups_due_one_by_one", configurations=len(event.due))
+        await _each_alone(event, deps)
     deps.wake.set()
+
+
+async def _each_alone(event: BackupDue, deps: Deps) -> None:
+    """Each due time in a transaction of its own; what goes wrong is raised when all had theirs."""
+    wrong: list[Exception] = []
+    for each in event.due:
+        try:
+            async with transaction(deps.pool) as connection:
+                await record_due(connection, [each], event.occurred_at, deps)
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - raised below
+            wrong.append(error)
+    if wrong:
+        raise wrong[0]
 
 
 async def on_prune_due(event: PruneDue, deps: Deps) -> None:

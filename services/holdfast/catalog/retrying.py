@@ -35,5 +35,5 @@ async def queue_retry(connection: Connection, run: runs.RunRow, deps: Deps) -> N
         not_before=not_before,
         not_after=not_after,
     )
-    if await runs.add(connection, new):
-        await snapshots.add_rows(connection, again, now)
+    if await runs.add(connection, [new]):
+        await snapshots.add_rows(connection, [again], now)

@@ -1,13 +1,13 @@
 """What is due: the timetable, and what is said about it."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from holdfast.events.due import BackupDue, PruneDue
+from holdfast.events.due import BackupDue, DueTimes, PruneDue
 from holdfast.events.queries import ScheduleEntry
 from holdfast.kernel.ids import derived_id
 from holdfast.schedule import Rules, newest_due, passed, rules_of
@@ -37,23 +37,47 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     """Later ones have passed, too, and are told next."""
 
 
-def event_of(due: Due, now: datetime) -> BackupDue | PruneDue:
-    """What is said.  The id depends on kind, id and time alone: whoever says it says the same."""
-    event_id = derived_id(due.kind, due.id, due.scheduled_for.isoformat())
-    if due.kind == PRUNE:
-        return PruneDue(
-            event_id=event_id,
-            occurred_at=now,
-            destination_id=due.id,
-            scheduled_for=due.scheduled_for,
-        )
+class Word(msgspec.Struct, frozen=True, kw_only=True):
+    """One event, and what it tells of."""
+
+    event: BackupDue | PruneDue
+    due: tuple[Due, ...]
+
+
+def words_of(due: Sequence[Due], now: datetime) -> tuple[Word, ...]:
+    """What is said: of all backups together, of each prune alone.
+
+    The ids depend on kinds, ids and times alone: whoever says it says the same.
+    """
+    backups = tuple(each for each in due if each.kind != PRUNE)
+    words = [Word(event=_prune_due(each, now), due=(each,)) for each in due if each.kind == PRUNE]
+    if backups:
+        words.append(Word(event=_backup_due(backups, now), due=backups))
+    return tuple(words)
+
+
+def _backup_due(due: Sequence[Due], now: datetime) -> BackupDue:
     return BackupDue(
-        event_id=event_id,
+        event_id=derived_id("backup", *((each.id, each.scheduled_for) for each in due)),
         occurred_at=now,
-        configuration_id=due.id,
+        due=tuple(
+            DueTimes(
+                configuration_id=each.id,
+                scheduled_for=each.scheduled_for,
+                coalesced=each.coalesced,
+                more=each.more,
+            )
+            for each in due
+        ),
+    )
+
+
+def _prune_due(due: Due, now: datetime) -> PruneDue:
+    return PruneDue(
+        event_id=derived_id(due.kind, due.id, due.scheduled_for.isoformat()),
+        occurred_at=now,
+        destination_id=due.id,
         scheduled_for=due.scheduled_for,
-        coalesced=due.coalesced,
-        more=due.more,
     )
 
 

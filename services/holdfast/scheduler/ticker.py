@@ -11,7 +11,7 @@ from holdfast.events.queries import ListSchedules, Query, ScheduleEntry
 from holdfast.kernel.clock import Now
 from holdfast.kernel.errors import HoldfastError, InvalidRequestError
 from holdfast.kernel.pause import pause
-from holdfast.scheduler.domain import Due, Timetable, event_of
+from holdfast.scheduler.domain import Due, Timetable, Word, words_of
 from holdfast.telemetry.logs import Log
 
 R = TypeVar("R")
@@ -26,9 +26,9 @@ RELOAD_SECONDS = 300.0
 RETRY_SECONDS = 1.0
 """After the catalog did not answer, or the bus did not take an event."""
 
-AT_ONCE = 64
-"""How many events are on their way to the stream together: one after the other,
-a thousand that are due in the same minute would take half a second."""
+AT_ONCE = 250
+"""How many are told of together: so many the catalog writes down in one go, and others get
+their turn in between."""
 
 BREATH = 500
 """After so many entries others get a turn: a hundred thousand take seconds to read."""
@@ -129,14 +129,16 @@ class Ticker:
             await asyncio.sleep(0)
 
     async def _say(self, due: Sequence[Due], now: datetime) -> bool:
-        """Publish each; only what the stream acknowledged counts as fired."""
+        """Publish it; only what the stream acknowledged counts as fired."""
+        words = words_of(due, now)
         results = await asyncio.gather(
-            *(self._bus.publish(event_of(each, now)) for each in due), return_exceptions=True
+            *(self._bus.publish(word.event) for word in words), return_exceptions=True
         )
-        for each, result in zip(due, results, strict=True):
+        for word, result in zip(words, results, strict=True):
             if result is None:
-                self._timetable.fired(each)
-                _log_said(each)
+                for each in word.due:
+                    self._timetable.fired(each)
+                _log_said(word)
         for failure in results:
             if isinstance(failure, HoldfastError):
                 log.warning("due_not_said", error=str(failure))
@@ -145,13 +147,12 @@ class Ticker:
         return all(result is None for result in results)
 
 
-def _log_said(due: Due) -> None:
+def _log_said(word: Word) -> None:
     log.info(
-        f"{due.kind}_due",
-        id=str(due.id),
-        scheduled_for=due.scheduled_for.isoformat(),
-        coalesced=len(due.coalesced),
-        more=due.more,
+        "due_said",
+        event_type=word.event.TYPE,
+        times=[f"{each.id} {each.scheduled_for.isoformat()}" for each in word.due],
+        coalesced=sum(len(each.coalesced) for each in word.due),
     )
 
 

@@ -26,7 +26,7 @@ from holdfast.catalog.domain.admission import BACKUPS_PER_DEVICE
 from holdfast.catalog.handlers import on_backup_due
 from holdfast.catalog.keeper import Keeper
 from holdfast.catalog.store.runs import CROWD
-from holdfast.events.due import BackupDue
+from holdfast.events.due import BackupDue, DueTimes
 from holdfast.events.queries import (
     CreateConfiguration,
     CreatePolicy,
@@ -45,7 +45,7 @@ from holdfast.kernel.errors import InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
 from support.catalog import Clock
 from support.destinations import ready_destination
-from support.runs import added_app, due, protected_app, run_of
+from support.runs import added_app, all_due, due, protected_app, run_of
 from support.timeline import START, Plan, Timeline, oracle
 
 pytestmark = pytest.mark.postgres
@@ -270,3 +270,40 @@ async def test_in_a_crowd_the_keeper_admits(deps: Deps, clock: Clock) -> None:
 
     assert await deps.pool.fetchval(running) == BACKUPS_PER_DEVICE
     assert await deps.pool.fetchval("select count(*) from expected_run") == CROWD + 4
+
+
+async def test_what_is_due_together_is_one_run_each(deps: Deps, clock: Clock) -> None:
+    protected = [await protected_app(deps, name=f"app{number}") for number in range(5)]
+    await answer_update_configuration(
+        UpdateConfiguration(configuration_id=protected[0].configuration_id, enabled=False), deps
+    )
+    event = all_due(protected, clock())
+
+    for _ in range(2):
+        await on_backup_due(event, deps)
+    await on_backup_due(all_due(protected[2:], clock()), deps)
+
+    rows = await deps.pool.fetch("select configuration_id, outcome, run_id from expected_run")
+    told = {row["configuration_id"]: row["outcome"] for row in rows}
+    assert len(rows) == 5
+    assert [told[each.configuration_id] for each in protected] == ["skipped"] + ["fired"] * 4
+    assert await deps.pool.fetchval("select count(*) from run where operation = 'backup'") == 4
+
+
+async def test_one_that_cannot_be_written_down_keeps_back_no_other(
+    deps: Deps, clock: Clock
+) -> None:
+    good = [await protected_app(deps, name=f"app{number}") for number in range(3)]
+    bad = await planned(deps, 9, PLANS[0])
+    await deps.pool.execute("update policy set schedule = 'whenever' where name = 'P9'")
+    event = all_due(good, clock())
+    event = msgspec.structs.replace(
+        event, due=(DueTimes(configuration_id=bad.id, scheduled_for=clock()), *event.due)
+    )
+
+    with pytest.raises(InvalidRequestError):
+        await on_backup_due(event, deps)
+
+    rows = await deps.pool.fetch("select configuration_id, outcome from expected_run")
+    assert {row["configuration_id"] for row in rows} == {each.configuration_id for each in good}
+    assert {row["outcome"] for row in rows} == {"fired"}

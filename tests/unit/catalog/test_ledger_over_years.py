@@ -50,13 +50,14 @@ class Ledger:
         return tuple(plan.entry(max(self.rows[plan.id], default=START)) for plan in PLANS)
 
     async def hear(self, event: BackupDue, at: datetime) -> None:
-        plan, rows = self._plans[event.configuration_id], self.rows[event.configuration_id]
-        settled = settle(event, plan.rules, plan.catch_up, at)
-        if settled.start is not None and settled.start not in rows:
-            rows[settled.start] = "fired"
-            self.fired[event.configuration_id, settled.start] += 1
-        for verdict in settled.verdicts:
-            rows.setdefault(verdict.scheduled_for, verdict.outcome.value)
+        for due in event.due:
+            plan, rows = self._plans[due.configuration_id], self.rows[due.configuration_id]
+            settled = settle(due, event.occurred_at, plan.rules, plan.catch_up, at)
+            if settled.start is not None and settled.start not in rows:
+                rows[settled.start] = "fired"
+                self.fired[due.configuration_id, settled.start] += 1
+            for verdict in settled.verdicts:
+                rows.setdefault(verdict.scheduled_for, verdict.outcome.value)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -75,4 +76,4 @@ async def test_a_year_of_faults(seed: int) -> None:
     assert set(ledger.fired.values()) == {1}
     told = Counter(outcome for rows in ledger.rows.values() for outcome in rows.values())
     assert set(told) == {"fired", "coalesced", "skipped", "missed"}
-    assert any(each.event.more for each in timeline.said)
+    assert any(due.more for said in timeline.said for due in said.event.due)

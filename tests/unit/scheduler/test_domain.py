@@ -6,7 +6,7 @@ from uuid import UUID
 from holdfast.events.due import BackupDue, PruneDue
 from holdfast.events.queries import ScheduleEntry
 from holdfast.kernel.ids import derived_id
-from holdfast.scheduler.domain import Due, Timetable, event_of
+from holdfast.scheduler.domain import Due, Timetable, words_of
 
 TWO = datetime(2026, 3, 1, 2, 0, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -121,12 +121,12 @@ def test_a_clock_that_is_set_back_makes_nothing_due_again() -> None:
 
 
 def test_whoever_says_it_and_whenever_it_has_the_same_id() -> None:
-    once = event_of(Due(kind="backup", id=PHOTOS, scheduled_for=TWO), TWO)
-    again = event_of(
-        Due(kind="backup", id=PHOTOS, scheduled_for=TWO, coalesced=(TWO - DAY,)), TWO + DAY
+    (once,) = words_of([Due(kind="backup", id=PHOTOS, scheduled_for=TWO)], TWO)
+    (again,) = words_of(
+        [Due(kind="backup", id=PHOTOS, scheduled_for=TWO, coalesced=(TWO - DAY,))], TWO + DAY
     )
 
-    assert once.event_id == again.event_id
+    assert once.event.event_id == again.event.event_id
 
 
 def test_another_kind_id_or_time_has_another_id() -> None:
@@ -137,16 +137,25 @@ def test_another_kind_id_or_time_has_another_id() -> None:
         Due(kind="backup", id=PHOTOS, scheduled_for=TWO + DAY),
     ]
 
-    assert len({event_of(each, TWO).event_id for each in dues}) == len(dues)
+    words = [word for each in dues for word in words_of([each], TWO)]
+    assert len({word.event.event_id for word in words}) == len(dues)
 
 
-def test_each_kind_is_said_in_its_own_words() -> None:
-    backup = event_of(Due(kind="backup", id=PHOTOS, scheduled_for=TWO, coalesced=(TWO - DAY,)), TWO)
-    prune = event_of(Due(kind="prune", id=NAS, scheduled_for=TWO), TWO)
+def test_backups_are_said_together_and_each_prune_in_its_own_words() -> None:
+    photos = Due(kind="backup", id=PHOTOS, scheduled_for=TWO, coalesced=(TWO - DAY,))
+    mail = Due(kind="backup", id=MAIL, scheduled_for=TWO)
+    nas = Due(kind="prune", id=NAS, scheduled_for=TWO)
 
+    told = {type(word.event): word for word in words_of([photos, nas, mail], TWO)}
+
+    assert {kind: word.due for kind, word in told.items()} == {
+        BackupDue: (photos, mail),
+        PruneDue: (nas,),
+    }
+    backup, prune = told[BackupDue].event, told[PruneDue].event
     assert isinstance(backup, BackupDue)
-    assert backup.configuration_id == PHOTOS
-    assert backup.coalesced == (TWO - DAY,)
+    assert [each.configuration_id for each in backup.due] == [PHOTOS, MAIL]
+    assert backup.due[0].coalesced == (TWO - DAY,)
     assert isinstance(prune, PruneDue)
     assert prune.destination_id == NAS
     assert prune.scheduled_for == TWO

@@ -8,7 +8,7 @@ import pytest
 from holdfast.bus.testing import RecordingBus
 from holdfast.events.base import Event
 from holdfast.events.changes import Change, PolicyChanged
-from holdfast.events.due import BackupDue
+from holdfast.events.due import BackupDue, DueTimes, PruneDue
 from holdfast.events.queries import ListSchedules, ScheduleEntries, ScheduleEntry
 from holdfast.kernel.errors import HoldfastError, UnavailableError
 from holdfast.kernel.ids import derived_id, new_id
@@ -26,11 +26,21 @@ DAY = timedelta(days=1)
 
 
 def entry(
-    name: str = "photos", schedule: str = "0 2 * * *", after: datetime = TWO
+    name: str = "photos",
+    schedule: str = "0 2 * * *",
+    after: datetime = TWO,
+    *,
+    kind: str = "backup",
 ) -> ScheduleEntry:
     return ScheduleEntry(
-        kind="backup", id=derived_id(name), schedule=schedule, timezone="UTC", after=after
+        kind=kind, id=derived_id(name), schedule=schedule, timezone="UTC", after=after
     )
+
+
+def told(bus: RecordingBus) -> list[DueTimes]:
+    """What was said of backups."""
+    said = [each for each in bus.published if isinstance(each, BackupDue)]
+    return [due for each in said for due in each.due]
 
 
 class World:
@@ -55,7 +65,7 @@ class World:
 
     @property
     def said(self) -> list[datetime]:
-        return [each.scheduled_for for each in self.bus.published if isinstance(each, BackupDue)]
+        return [due.scheduled_for for due in told(self.bus)]
 
 
 async def test_it_fires_when_the_time_has_come_and_once() -> None:
@@ -89,10 +99,9 @@ async def test_a_jump_of_days_becomes_one_event() -> None:
     world.at += 3 * DAY
     await world.ticker.step()
 
-    (event,) = world.bus.published
-    assert isinstance(event, BackupDue)
-    assert event.scheduled_for == TWO + 3 * DAY
-    assert event.coalesced == (TWO + DAY, TWO + 2 * DAY)
+    (due,) = told(world.bus)
+    assert due.scheduled_for == TWO + 3 * DAY
+    assert due.coalesced == (TWO + DAY, TWO + 2 * DAY)
 
 
 async def test_what_the_bus_did_not_take_is_said_again() -> None:
@@ -110,15 +119,15 @@ async def test_what_the_bus_did_not_take_is_said_again() -> None:
 
 async def test_a_refusal_of_one_does_not_repeat_the_others() -> None:
     class Picky(RecordingBus):
-        refused = derived_id("mail")
+        refused = derived_id("nas")
 
         async def publish(self, event: Event) -> None:
-            if isinstance(event, BackupDue) and event.configuration_id == self.refused:
+            if isinstance(event, PruneDue) and event.destination_id == self.refused:
                 raise UnavailableError
             await super().publish(event)
 
     world = World()
-    both = ScheduleEntries(entries=(entry("photos"), entry("mail")))
+    both = ScheduleEntries(entries=(entry(), entry("nas", kind="prune")))
     world.bus = bus = Picky({ListSchedules: both})
     world.ticker = world.new_ticker()
 
@@ -127,19 +136,18 @@ async def test_a_refusal_of_one_does_not_repeat_the_others() -> None:
     bus.refused = new_id()
     await world.pass_time(timedelta(seconds=1))
 
-    ids = [each.configuration_id for each in bus.published if isinstance(each, BackupDue)]
-    assert ids == [derived_id("photos"), derived_id("mail")]
+    assert [type(each) for each in bus.published] == [BackupDue, PruneDue]
 
 
 async def test_a_defect_is_raised_but_what_was_taken_counts_as_fired() -> None:
     class Broken(RecordingBus):
         async def publish(self, event: Event) -> None:
-            if isinstance(event, BackupDue) and event.configuration_id == derived_id("mail"):
+            if isinstance(event, PruneDue):
                 raise TypeError
             await super().publish(event)
 
     world = World()
-    both = ScheduleEntries(entries=(entry("photos"), entry("mail")))
+    both = ScheduleEntries(entries=(entry(), entry("nas", kind="prune")))
     world.bus = Broken({ListSchedules: both})
     world.ticker = world.new_ticker()
 

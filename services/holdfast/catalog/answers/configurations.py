@@ -93,7 +93,7 @@ async def answer_delete_configuration(query: DeleteConfiguration, deps: Deps) ->
         await runs.lock_admission(connection)
         if not await configurations.delete(connection, query.configuration_id, now):
             raise _missing(query.configuration_id)
-        for waiting in await runs.pending_retries(connection, query.configuration_id):
+        for waiting in await runs.pending_retries(connection, [query.configuration_id]):
             await end_here(connection, waiting, RunStatus.CANCELLED, DELETED, now)
         await runs.admit_queued(connection, now)
         await outbox.add(

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from holdfast.catalog.backups import resolve, start_backup
+from holdfast.catalog.backups import Start, resolve, start_backups, usable_addresses
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.cursor import Place, checked_limit, cut, from_cursor
 from holdfast.catalog.ending import end_here
@@ -30,9 +30,12 @@ async def answer_start_backup(query: StartBackup, deps: Deps) -> BackupStarted:
     async with transaction(deps.pool) as connection:
         await runs.lock_admission(connection)
         resolved = await resolve(connection, query.configuration_id)
-        going = await runs.unfinished_backup(connection, query.configuration_id)
+        unfinished = await runs.unfinished_backups(connection, [query.configuration_id])
+        going = unfinished.get(query.configuration_id)
         if going is None:
-            await start_backup(connection, resolved, run_id, deps, trigger=Trigger.MANUAL)
+            start = Start(resolved=resolved, run_id=run_id, trigger=Trigger.MANUAL)
+            addresses = await usable_addresses(connection, [resolved.policy])
+            await start_backups(connection, [start], addresses, deps)
         view = await _found(connection, going or run_id)
     deps.wake.set()
     return BackupStarted(

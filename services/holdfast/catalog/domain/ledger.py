@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from holdfast.events.due import BackupDue
+from holdfast.events.due import DueTimes
 from holdfast.events.schedule import CatchUp, DueOutcome
 from holdfast.schedule import Rules
 
@@ -37,19 +37,21 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """The due time for which a run is to start; its row depends on how that goes."""
 
 
-def all_skipped(event: BackupDue, reason: str) -> Settled:
+def all_skipped(due: DueTimes, reason: str) -> Settled:
     """None of them may start."""
-    return Settled(verdicts=_verdicts(_times(event), DueOutcome.SKIPPED, reason))
+    return Settled(verdicts=_verdicts(_times(due), DueOutcome.SKIPPED, reason))
 
 
-def settle(event: BackupDue, rules: Rules, catch_up: CatchUp, now: datetime) -> Settled:
-    """Decide on the due times that *event* tells of.
+def settle(
+    due: DueTimes, said_at: datetime, rules: Rules, catch_up: CatchUp, now: datetime
+) -> Settled:
+    """Decide on the due times of a configuration that were told at *said_at*.
 
     Those outside the window are skipped.  Of the others the newest starts, if it is not too
     late: with ``skip`` when it was said later than ``ON_TIME``, with a window when that is
     over by *now*.  What is earlier than one that starts is coalesced, or missed with ``skip``.
     """
-    times = _times(event)
+    times = _times(due)
     inside = [time for time in times if rules.in_window(time)]
     skipped = _verdicts(
         [time for time in times if not rules.in_window(time)], DueOutcome.SKIPPED, OUTSIDE
@@ -62,16 +64,16 @@ def settle(event: BackupDue, rules: Rules, catch_up: CatchUp, now: datetime) -> 
         passed, why = DueOutcome.MISSED, NOT_MADE_UP
     else:
         passed, why = DueOutcome.COALESCED, ""
-    late = event.occurred_at - rules.starts_at(newest) > ON_TIME
-    if event.more or (late and catch_up is CatchUp.SKIP):
+    late = said_at - rules.starts_at(newest) > ON_TIME
+    if due.more or (late and catch_up is CatchUp.SKIP):
         return Settled(verdicts=skipped + _verdicts(inside, passed, why))
     if not rules.in_window(now):
         return Settled(verdicts=skipped + _verdicts(inside, DueOutcome.MISSED, OVER))
     return Settled(verdicts=skipped + _verdicts(inside[:-1], passed, why), start=newest)
 
 
-def _times(event: BackupDue) -> tuple[datetime, ...]:
-    return (*event.coalesced, event.scheduled_for)
+def _times(due: DueTimes) -> tuple[datetime, ...]:
+    return (*due.coalesced, due.scheduled_for)
 
 
 def _verdicts(times: Sequence[datetime], outcome: DueOutcome, reason: str) -> tuple[Verdict, ...]:

@@ -1,9 +1,10 @@
 """Apps."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from holdfast.catalog.store.pool import Connection
-from holdfast.catalog.store.rows import refusals, to_struct, to_structs
+from holdfast.catalog.store.rows import refusals, to_structs
 from holdfast.catalog.store.sql import load
 from holdfast.events.views import AppStatus, AppView
 
@@ -25,8 +26,13 @@ async def listed(connection: Connection) -> tuple[AppView, ...]:
 
 async def find(connection: Connection, app_id: UUID) -> AppView | None:
     """One app, or None."""
-    row = await connection.fetchrow(SQL["app"], app_id)
-    return None if row is None else to_struct(row, AppView)
+    return (await found(connection, [app_id])).get(app_id)
+
+
+async def found(connection: Connection, app_ids: Sequence[UUID]) -> dict[UUID, AppView]:
+    """Those that are there, by id."""
+    rows = to_structs(await connection.fetch(SQL["apps_by_id"], app_ids), AppView)
+    return {each.id: each for each in rows}
 
 
 async def statuses(connection: Connection) -> tuple[AppStatus, ...]:

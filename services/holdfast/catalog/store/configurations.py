@@ -1,5 +1,6 @@
 """Configurations: which app follows which policy."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -55,8 +56,15 @@ async def find(connection: Connection, configuration_id: UUID) -> ConfigurationV
 
 async def lock(connection: Connection, configuration_id: UUID) -> ConfigurationView | None:
     """The same, and nobody else changes it before the transaction ends."""
-    row = await connection.fetchrow(SQL["lock_configuration"], configuration_id)
-    return None if row is None else to_struct(row, ConfigurationView)
+    return next(iter(await lock_all(connection, [configuration_id])), None)
+
+
+async def lock_all(
+    connection: Connection, configuration_ids: Sequence[UUID]
+) -> tuple[ConfigurationView, ...]:
+    """Those that are there, and nobody else changes them before the transaction ends."""
+    rows = await connection.fetch(SQL["lock_configurations"], configuration_ids)
+    return to_structs(rows, ConfigurationView)
 
 
 async def update(

@@ -111,9 +111,12 @@ async def remove(connection: Connection, destination_id: UUID, now: datetime) ->
     await connection.execute(SQL["remove_destination"], destination_id, now)
 
 
-async def addresses(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, DestinationAddress]:
+async def addresses(
+    connection: Connection, ids: Iterable[UUID], *, only_enabled: bool = False
+) -> dict[UUID, DestinationAddress]:
     """Where they are, by id; removed ones too, because their snapshots can be restored."""
-    rows = to_structs(await connection.fetch(SQL["addresses"], list(ids)), DestinationAddress)
+    found = await connection.fetch(SQL["addresses"], list(ids), only_enabled)
+    rows = to_structs(found, DestinationAddress)
     return {address.destination_id: address for address in rows}
 
 

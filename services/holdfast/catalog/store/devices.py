@@ -1,10 +1,11 @@
 """Devices."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from holdfast.catalog.store.pool import Connection
-from holdfast.catalog.store.rows import refusals, to_struct, to_structs
+from holdfast.catalog.store.rows import refusals, to_structs
 from holdfast.catalog.store.sql import load
 from holdfast.events.views import DeviceView
 
@@ -33,5 +34,10 @@ async def listed(connection: Connection) -> tuple[DeviceView, ...]:
 
 async def find(connection: Connection, device_id: UUID) -> DeviceView | None:
     """One device, or None."""
-    row = await connection.fetchrow(SQL["device"], device_id)
-    return None if row is None else to_struct(row, DeviceView)
+    return (await found(connection, [device_id])).get(device_id)
+
+
+async def found(connection: Connection, device_ids: Sequence[UUID]) -> dict[UUID, DeviceView]:
+    """Those that are there, by id."""
+    rows = to_structs(await connection.fetch(SQL["devices_by_id"], device_ids), DeviceView)
+    return {each.id: each for each in rows}

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from holdfast.catalog.domain.cursor import Place
 from holdfast.catalog.domain.ledger import Verdict
 from holdfast.catalog.store.pool import Connection
@@ -15,37 +17,41 @@ from holdfast.events.views import LedgerRow
 SQL = load("ledger")
 
 
-async def record(
-    connection: Connection,
-    configuration_id: UUID,
-    verdicts: Sequence[Verdict],
-    now: datetime,
-    *,
-    run_id: UUID | None = None,
-) -> int:
-    """Write what became of due times, all with the same run if any; how many were new.
+class Recorded(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a configuration's due time."""
+
+    configuration_id: UUID
+    verdict: Verdict
+    run_id: UUID | None = None
+    """The run that it started."""
+
+
+async def record(connection: Connection, rows: Sequence[Recorded], now: datetime) -> int:
+    """Write what became of due times; how many were new.
 
     What is on record already stays as it is, and where there never was such a configuration
     nothing is written.
     """
-    rows = await connection.fetch(
+    new = await connection.fetch(
         SQL["record_due"],
-        configuration_id,
-        [each.scheduled_for for each in verdicts],
-        [each.outcome.value for each in verdicts],
-        [each.reason for each in verdicts],
-        run_id,
+        [each.configuration_id for each in rows],
+        [each.verdict.scheduled_for for each in rows],
+        [each.verdict.outcome.value for each in rows],
+        [each.verdict.reason for each in rows],
+        [each.run_id for each in rows],
         now,
     )
-    return len(rows)
+    return len(new)
 
 
-async def is_recorded(
-    connection: Connection, configuration_id: UUID, scheduled_for: datetime
-) -> bool:
-    """Whether this due time is on record."""
-    found: bool = await connection.fetchval(SQL["is_recorded"], configuration_id, scheduled_for)
-    return found
+async def recorded(
+    connection: Connection, due: Sequence[tuple[UUID, datetime]]
+) -> frozenset[tuple[UUID, datetime]]:
+    """Those of the configurations' due times that are on record."""
+    rows = await connection.fetch(
+        SQL["recorded"], [each[0] for each in due], [each[1] for each in due]
+    )
+    return frozenset((row["configuration_id"], row["scheduled_for"]) for row in rows)
 
 
 async def past(

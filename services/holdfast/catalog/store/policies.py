@@ -8,7 +8,7 @@ import msgspec
 
 from holdfast.catalog.domain.policy import Terms
 from holdfast.catalog.store.pool import Connection
-from holdfast.catalog.store.rows import refusals, the_row, to_struct, to_structs
+from holdfast.catalog.store.rows import refusals, the_row, to_structs
 from holdfast.catalog.store.sql import load
 from holdfast.events.views import KeepRules, PolicyView
 
@@ -44,8 +44,13 @@ async def listed(connection: Connection) -> tuple[PolicyView, ...]:
 
 async def find(connection: Connection, policy_id: UUID) -> PolicyView | None:
     """One policy, or None."""
-    row = await connection.fetchrow(SQL["policies"], policy_id)
-    return None if row is None else to_struct(row, PolicyView)
+    return (await found(connection, [policy_id])).get(policy_id)
+
+
+async def found(connection: Connection, policy_ids: Sequence[UUID]) -> dict[UUID, PolicyView]:
+    """Those that are there, by id."""
+    rows = to_structs(await connection.fetch(SQL["policies"], policy_ids), PolicyView)
+    return {each.id: each for each in rows}
 
 
 async def the_default(connection: Connection) -> UUID:

@@ -1,5 +1,6 @@
 """Runs: queued, admitted, claimed, ended.  The conditions that make it safe are in the SQL."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -87,18 +88,23 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
 
 async def enqueue(connection: Connection, new: NewRun) -> bool:
     """Queue it, and admit what may start.  False: this run was queued before."""
-    added = await add(connection, new)
+    added = bool(await add(connection, [new]))
     if added:
         await admit_queued(connection, new.work.occurred_at)
     return added
 
 
-async def add(connection: Connection, new: NewRun) -> bool:
-    """Only queue it.  False: this run was queued before."""
+async def add(connection: Connection, new: Sequence[NewRun]) -> frozenset[UUID]:
+    """Only queue them; those of which it is new, for a run is queued once."""
     await lock_admission(connection)
+    added = await connection.fetchmany(SQL["add_run"], [_columns(each) for each in new])
+    return frozenset(row["id"] for row in added)
+
+
+def _columns(new: NewRun) -> tuple[Any, ...]:
+    """As ``add_run`` takes them."""
     work = new.work
-    added = await connection.fetchval(
-        SQL["add_run"],
+    return (
         work.run_id,
         new.operation,
         new.trigger,
@@ -116,7 +122,6 @@ async def add(connection: Connection, new: NewRun) -> bool:
         work.occurred_at,
         new.not_after,
     )
-    return added is not None
 
 
 async def admit_queued(connection: Connection, now: datetime) -> tuple[UUID, ...]:
@@ -225,16 +230,20 @@ async def end(
     return ended is not None
 
 
-async def pending_retries(connection: Connection, configuration_id: UUID) -> tuple[UUID, ...]:
-    """Retries of a configuration that have not started."""
-    rows = await connection.fetch(SQL["pending_retries"], configuration_id)
+async def pending_retries(
+    connection: Connection, configuration_ids: Sequence[UUID]
+) -> tuple[UUID, ...]:
+    """Retries of configurations that have not started."""
+    rows = await connection.fetch(SQL["pending_retries"], configuration_ids)
     return tuple(row["id"] for row in rows)
 
 
-async def unfinished_backup(connection: Connection, configuration_id: UUID) -> UUID | None:
-    """The backup of a configuration that is queued or going, retries that wait left out."""
-    found: UUID | None = await connection.fetchval(SQL["unfinished_backup"], configuration_id)
-    return found
+async def unfinished_backups(
+    connection: Connection, configuration_ids: Sequence[UUID]
+) -> dict[UUID, UUID]:
+    """The backup of each configuration that is queued or going, retries that wait left out."""
+    rows = await connection.fetch(SQL["unfinished_backups"], configuration_ids)
+    return {row["configuration_id"]: row["id"] for row in rows}
 
 
 async def silent(connection: Connection, before: datetime) -> tuple[RunRow, ...]:

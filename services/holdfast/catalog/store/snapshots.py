@@ -21,20 +21,25 @@ from holdfast.events.work import BackupRequested
 SQL = load("snapshots")
 
 
-async def add_rows(connection: Connection, work: BackupRequested, now: datetime) -> None:
-    """A row for each target of a backup, before the run itself may start."""
-    for target in work.targets:
-        await connection.execute(
-            SQL["add_snapshot"],
-            target.snapshot_id,
-            work.run_id,
-            work.configuration_id,
-            work.app_id,
-            target.address.destination_id,
-            work.hostname,
-            work.paths,
-            now,
-        )
+async def add_rows(connection: Connection, works: Iterable[BackupRequested], now: datetime) -> None:
+    """A row for each target of each backup, before the runs themselves may start."""
+    await connection.executemany(
+        SQL["add_snapshot"],
+        [
+            (
+                target.snapshot_id,
+                work.run_id,
+                work.configuration_id,
+                work.app_id,
+                target.address.destination_id,
+                work.hostname,
+                work.paths,
+                now,
+            )
+            for work in works
+            for target in work.targets
+        ],
+    )
 
 
 async def complete(connection: Connection, event: SnapshotCompleted) -> bool:

@@ -7,10 +7,10 @@ select id, name, device_id, paths, created_at
   from app
  order by name, id;
 
--- name: app
+-- name: apps_by_id
 select id, name, device_id, paths, created_at
   from app
- where id = $1;
+ where id = any($1::uuid[]);
 
 -- name: app_statuses
 select a.id as app_id, a.name, c.id as configuration_id, good.last_success_at,

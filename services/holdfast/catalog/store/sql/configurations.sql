@@ -37,12 +37,13 @@ select id, app_id, is_system_backup, system_type, policy_id,
   from configuration
  where id = $1 and deleted_at is null;
 
--- name: lock_configuration
+-- name: lock_configurations
 select id, app_id, is_system_backup, system_type, policy_id,
        backup_volumes, backup_compose, backup_env, include_paths, exclude_paths,
        enabled, created_at, updated_at
   from configuration
- where id = $1 and deleted_at is null
+ where id = any($1::uuid[]) and deleted_at is null
+ order by id
    for update;
 
 -- name: update_configuration

@@ -65,7 +65,7 @@ update destination
 select id as destination_id, name, type, local_path, s3_endpoint, s3_bucket, s3_region,
        s3_prefix, repository_id, password_is_ours as cheap_key
   from destination
- where id = any($1::uuid[]);
+ where id = any($1::uuid[]) and (enabled or not $2);
 
 -- name: sites
 -- Which executors reach them: those of the device, or null when any does.

@@ -14,7 +14,7 @@ select id, name, type, site, created_at
   from device
  order by name, id;
 
--- name: device
+-- name: devices_by_id
 select id, name, type, site, created_at
   from device
- where id = $1;
+ where id = any($1::uuid[]);

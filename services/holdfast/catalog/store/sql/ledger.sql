@@ -1,18 +1,18 @@
 -- name: record_due
--- Rows for those that are new.  None at all: there never was such a configuration.
+-- Rows for those that are new, and whose configuration there ever was.
 insert into expected_run (configuration_id, scheduled_for, outcome, reason, run_id, recorded_at)
-select c.id, due.scheduled_for, due.outcome, due.reason, $5, $6
-  from configuration c
- cross join unnest($2::timestamptz[], $3::text[], $4::text[])
-         as due (scheduled_for, outcome, reason)
- where c.id = $1
+select c.id, due.scheduled_for, due.outcome, due.reason, due.run_id, $6
+  from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::uuid[])
+         as due (configuration_id, scheduled_for, outcome, reason, run_id)
+  join configuration c on c.id = due.configuration_id
 on conflict (configuration_id, scheduled_for) do nothing
 returning configuration_id;
 
--- name: is_recorded
-select exists (
-    select from expected_run where configuration_id = $1 and scheduled_for = $2
-);
+-- name: recorded
+select configuration_id, scheduled_for
+  from expected_run
+  join unnest($1::uuid[], $2::timestamptz[]) as due (configuration_id, scheduled_for)
+ using (configuration_id, scheduled_for);
 
 -- name: past
 -- A page, newest first, after a time or from the start.

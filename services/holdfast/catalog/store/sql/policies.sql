@@ -23,7 +23,7 @@ select $1::uuid, $2::text, $3::text, true, $4::text, $5::text,
 on conflict do nothing;
 
 -- name: policies
--- One, or all for null, each with its destinations in their order.
+-- Some, or all for null, each with its destinations in their order.
 select p.id, p.name, p.description, p.is_default, p.schedule, p.timezone, p.enabled,
        p.jitter_seconds, p.window_start, p.window_end, p.catch_up,
        p.keep_last, p.keep_hourly, p.keep_daily, p.keep_weekly, p.keep_monthly, p.keep_yearly,
@@ -36,7 +36,7 @@ select p.id, p.name, p.description, p.is_default, p.schedule, p.timezone, p.enab
              where pd.policy_id = p.id),
            '[]'::jsonb) as destinations
   from policy p
- where p.id = $1 or $1::uuid is null
+ where p.id = any($1::uuid[]) or $1::uuid[] is null
  order by p.name, p.id;
 
 -- name: lock_policy

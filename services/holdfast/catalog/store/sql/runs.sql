@@ -100,18 +100,19 @@ select id, pg_notify('holdfast_run_ended', id::text) from ended;
 -- name: pending_retries
 select id
   from run
- where configuration_id = $1 and status = 'queued' and trigger = 'retry'
+ where configuration_id = any($1::uuid[]) and status = 'queued' and trigger = 'retry'
+ order by id
    for update;
 
--- name: unfinished_backup
-select id
+-- name: unfinished_backups
+-- The oldest of each.
+select distinct on (configuration_id) configuration_id, id
   from run
- where configuration_id = $1
+ where configuration_id = any($1::uuid[])
    and operation = 'backup'
    and status in ('queued', 'in_progress')
    and not (trigger = 'retry' and status = 'queued')
- order by queued_at
- limit 1;
+ order by configuration_id, queued_at;
 
 -- name: silent_runs
 -- Admitted, and then no claim; or a claim that ran out, and nobody took it over.
