@@ -5,6 +5,7 @@ bus.  They run where the catalog runs, with its settings.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -32,6 +33,12 @@ from holdfast.kernel.secret import Secret
 from holdfast.secretbox.errors import EmptyPassphraseError
 from holdfast.secretbox.token_key import TokenAccess
 from holdfast.settings import Settings
+
+
+class OtherUserError(InvalidRequestError):
+    """Holdfast runs as another user."""
+
+    code = "other_user"
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,10 +131,28 @@ def _told(step: Step) -> None:
     click.echo(f"  {step.value}")
 
 
+def check_user(data: Path, user_id: int) -> None:
+    """Raise OtherUserError unless the data directory, if there is one, is *user_id*'s.
+
+    Root could do all of it, and would leave a key file and a database that Holdfast's own
+    user cannot open any more.
+    """
+    try:
+        owner = data.stat().st_uid
+    except FileNotFoundError:
+        return
+    if owner != user_id:
+        raise OtherUserError(
+            f"{data} belongs to another user.",
+            guidance=f"Run this as the user that Holdfast runs as: sudo -u '#{owner}' holdfast …",
+        )
+
+
 @asynccontextmanager
 async def _database(settings: Settings) -> AsyncIterator[Pool]:
     """The catalog's database: an outside one, that of a 'holdfast up' that runs, or its own,
     started for this."""
+    check_user(settings.data, os.geteuid())
     async with AsyncExitStack() as stack:
         dsn = settings.postgres_dsn or await _own(settings, stack)
         await migrate(dsn)
