@@ -17,6 +17,15 @@ class KeysOf:
         names = await self._storage.list_keys()
         return [name for name in names if re.fullmatch(r"[0-9a-f]{64}", name)]
 
+    async def sweep(self) -> None:
+        """Remove what somebody who died had begun to write: it may open the repository too.
+
+        The caller has the repository for itself.
+        """
+        for name in await self._storage.list_keys():
+            if re.fullmatch(r"\.[0-9a-f]{64}\.part", name):
+                await self._storage.delete_key(name)
+
     async def read(self, name: str) -> bytes:
         return await self._storage.read_key(name)
 

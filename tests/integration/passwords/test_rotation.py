@@ -269,6 +269,16 @@ async def test_called_off_half_way_the_next_change_finishes_it(house: House, poi
     await house.is_changed_from(before)
 
 
+async def test_a_key_that_was_half_written_does_not_stay(house: House, tmp_path: Path) -> None:
+    keys = tmp_path / "nas" / "homelab-backups" / "keys"
+    (keys / f".{'a' * 64}.part").write_bytes(next(keys.iterdir()).read_bytes())
+    (keys / "a person's note").write_text("stays")
+
+    await house.do(await house.asked())
+
+    assert [each.name for each in keys.iterdir() if not each.name.isalnum()] == ["a person's note"]
+
+
 async def test_who_was_fenced_out_neither_switches_nor_removes(house: House) -> None:
     before = await house.stored()
     run_id = await house.asked()

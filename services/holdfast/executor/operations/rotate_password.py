@@ -42,6 +42,7 @@ async def _rotate(attempt: Attempt, work: RotatePasswordRequested) -> Outcome:
             lambda: remove_keys_of(restic, files, Secret(old)),
             exclusive=True,
         )
+    await files.sweep()
     return Outcome(status=RunStatus.SUCCESS, result=RotatePasswordResult(removed_keys=len(removed)))
 
 
