@@ -1,6 +1,6 @@
 """Every event there is, by type.  AsyncAPI, the schemas and the decoders are made from it."""
 
-from holdfast.events import changes, due, repository, retention, run, snapshot, work
+from holdfast.events import changes, due, keys, repository, retention, run, snapshot, work
 from holdfast.events.base import Event
 
 EVENTS: dict[str, type[Event]] = {
@@ -17,6 +17,7 @@ EVENTS: dict[str, type[Event]] = {
         work.InitRequested,
         work.ProbeRequested,
         work.ImportRequested,
+        work.RotatePasswordRequested,
         run.RunProgress,
         run.RunCompleted,
         run.RunCancelRequested,
@@ -29,5 +30,6 @@ EVENTS: dict[str, type[Event]] = {
         changes.PolicyChanged,
         changes.ConfigurationChanged,
         changes.DestinationChanged,
+        keys.RecoveryKitMade,
     )
 }

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from holdfast.events import changes, due, repository, retention, run, snapshot, work
+from holdfast.events import changes, due, keys, repository, retention, run, snapshot, work
 from holdfast.events.base import Event
 
 SCHEDULER = "scheduler"
@@ -53,6 +53,7 @@ ROADS: dict[type[Event], Road] = {
     work.InitRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ImportRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.RotatePasswordRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     run.RunProgress: _road(
         EXECUTOR, GATEWAY, "At most one a second for a run and destination; may be lost."
     ),
@@ -81,4 +82,5 @@ ROADS: dict[type[Event], Road] = {
     changes.PolicyChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
     changes.ConfigurationChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
     changes.DestinationChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
+    keys.RecoveryKitMade: _road(CATALOG, GATEWAY, "Said when it was handed out; holds no secret."),
 }

@@ -20,6 +20,7 @@ class Operation(StrEnum):
     PROBE = "probe"
     IMPORT = "import"
     CHECK = "check"
+    ROTATE_PASSWORD = "rotate_password"  # noqa: S105 - an operation, not a password
 
 
 class RunStatus(StrEnum):
@@ -147,6 +148,12 @@ class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag="prune"):
     stats: RepositoryStats | None = None
 
 
+class RotatePasswordResult(msgspec.Struct, frozen=True, kw_only=True, tag="rotate_password"):
+    """The repository has a new password, and no key of the old one."""
+
+    removed_keys: int
+
+
 Result = (
     InitResult
     | ProbeResult
@@ -155,6 +162,7 @@ Result = (
     | ForgetResult
     | PruneResult
     | CheckResult
+    | RotatePasswordResult
 )
 
 

@@ -4,6 +4,7 @@ Field names are the spec's where it names them.  Secrets are in none of them.
 """
 
 from datetime import date
+from enum import StrEnum
 from uuid import UUID
 
 import msgspec
@@ -398,6 +399,25 @@ class AppStatus(View, frozen=True, kw_only=True):
     next_due_at: AwareTime | None = None
 
 
+class RecoveryKitState(StrEnum):
+    """Whether there is a recovery kit that opens every destination in use."""
+
+    NOT_NEEDED = "not_needed"
+    """No destination is in use."""
+    NEVER_MADE = "never_made"
+    OUTDATED = "outdated"
+    """A destination, or a repository password, is newer."""
+    CURRENT = "current"
+
+
+class RecoveryKitStatus(View, frozen=True, kw_only=True):
+    """How it stands with the recovery kit."""
+
+    state: RecoveryKitState
+    made_at: AwareTime | None = None
+    """When it was last handed out."""
+
+
 class StatusView(View, frozen=True, kw_only=True):
     """The whole house at a glance."""
 
@@ -405,5 +425,6 @@ class StatusView(View, frozen=True, kw_only=True):
     destinations: tuple[DestinationView, ...]
     runs_active: int
     runs_queued: int
+    recovery_kit: RecoveryKitStatus
     events_set_aside: int = 0
     """Events that could never be sent: the log and the outbox say why."""

@@ -67,6 +67,10 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
     sftp_private_key: str = ""
     sftp_passphrase: str = ""
     """Opens the private key, if it is encrypted."""
+    next_password: str = ""
+    """While the repository's password is changed: the one to come."""
+    old_password: str = ""
+    """While it is changed: the one that was, whose keys are to go."""
 
 
 class BackupTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,5 +169,13 @@ class ImportRequested(Work, frozen=True, kw_only=True):
     """Look which snapshots are in a repository, and tell the catalog."""
 
     TYPE: ClassVar[str] = "import.requested"
+
+    address: DestinationAddress
+
+
+class RotatePasswordRequested(Work, frozen=True, kw_only=True):
+    """Bring a repository's new password into use, and remove the keys of the old one."""
+
+    TYPE: ClassVar[str] = "rotate_password.requested"
 
     address: DestinationAddress

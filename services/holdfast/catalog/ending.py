@@ -8,7 +8,14 @@ import msgspec
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
 from holdfast.catalog.retrying import queue_retry
-from holdfast.catalog.store import destinations, outbox, runs, snapshots, verification
+from holdfast.catalog.store import (
+    destinations,
+    outbox,
+    passwords,
+    runs,
+    snapshots,
+    verification,
+)
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.runs import RunRow
 from holdfast.catalog.verifying import record_check
@@ -21,6 +28,7 @@ from holdfast.events.run import (
     Operation,
     ProbeResult,
     PruneResult,
+    RotatePasswordResult,
     RunCompleted,
     RunStatus,
 )
@@ -119,6 +127,8 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await destinations.pruned(connection, destination_id, size, now)
             case Operation.CHECK, CheckResult() as result:
                 await record_check(connection, destination_id, event, result, now)
+            case Operation.ROTATE_PASSWORD, RotatePasswordResult():
+                await passwords.drop_old(connection, destination_id)
             case Operation.BACKUP, _ if event.status is not RunStatus.SUCCESS:
                 # A backup that broke off leaves packs that no snapshot needs.
                 await destinations.prune_needed(connection, destination_id)

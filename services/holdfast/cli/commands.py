@@ -17,6 +17,7 @@ from holdfast.events.views import (
     ConfigurationView,
     DestinationView,
     DeviceView,
+    RecoveryKitState,
     RunAccepted,
     RunPage,
     RunView,
@@ -32,6 +33,13 @@ WIDE = 120
 
 EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.PARTIAL: 3}
 """Partial is 3, as restic's; everything else that ended badly is 1."""
+
+
+KIT_WANTED = {
+    RecoveryKitState.NEVER_MADE: "never made",
+    RecoveryKitState.OUTDATED: "older than the newest destination or password",
+}
+"""Why a recovery kit is to be made; the other states want none."""
 
 
 class Apps(msgspec.Struct):
@@ -160,6 +168,25 @@ def cancel_run(run: str) -> int:
     return 0
 
 
+def rotate_password(destination: str) -> int:
+    """Change a repository's password and follow it to the end."""
+    with GatewayClient.find() as client:
+        listed = client.get("/backup/destinations", Destinations).destinations
+        for each in listed:
+            if destination in (each.name, str(each.id)):
+                break
+        else:
+            known = ", ".join(each.name for each in listed) or "none yet"
+            raise NotFoundError(
+                f"There is no destination {destination!r}.", guidance=f"There are: {known}."
+            )
+        accepted = client.post(f"/backup/destinations/{each.id}/rotate-password", RunAccepted)
+        code = report(follow_run(client, accepted.run_id, console()))
+    if code == 0:
+        console().print("Make the recovery kit anew: 'holdfast recovery-kit'.")
+    return code
+
+
 def status() -> int:
     """Print the house at a glance; 1 when an app has no good backup."""
     with GatewayClient.find() as client:
@@ -185,6 +212,8 @@ def status() -> int:
     console().print(apps, places, f"{view.runs_active} running, {view.runs_queued} queued")
     if view.events_set_aside:
         console().print(f"{view.events_set_aside} events could not be sent; the log says why")
+    if wanted := KIT_WANTED.get(view.recovery_kit.state):
+        console().print(f"recovery kit: {wanted}; 'holdfast recovery-kit' makes one")
     return 0 if all(each.last_success_at for each in view.apps) else 1
 
 

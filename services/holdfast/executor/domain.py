@@ -21,6 +21,7 @@ from holdfast.events.work import (
     ProbeRequested,
     PruneAdmitted,
     RestoreRequested,
+    RotatePasswordRequested,
 )
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import derived_id
@@ -44,6 +45,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     ProbeRequested: Operation.PROBE,
     ImportRequested: Operation.IMPORT,
     CheckRequested: Operation.CHECK,
+    RotatePasswordRequested: Operation.ROTATE_PASSWORD,
 }
 
 

@@ -25,6 +25,7 @@ from holdfast.gateway.schemas import (
     devices,
     policies,
     problem,
+    recovery,
     snapshots,
     verification,
 )
@@ -59,6 +60,7 @@ CONFIG = OpenAPIConfig(
         Tag(name="Configurations", description="Which app is backed up by which policy."),
         Tag(name="Snapshots", description="What backups came to, and bringing it back."),
         Tag(name="Runs", description="Executions of operations."),
+        Tag(name="Recovery", description="Getting data back without Holdfast."),
         Tag(name="Status", description="The whole house at a glance."),
         Tag(name="Events", description="What happens, as it happens."),
         Tag(name="Health", description="For supervisors; without a token."),
@@ -110,6 +112,7 @@ SHOWN = (
     verification.PriceRequest,
     verification.PriceList,
     problem.Problem,
+    recovery.RecoveryKitRequest,
     views.BackupStarted,
     views.RunAccepted,
     views.RunPage,

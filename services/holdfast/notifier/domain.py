@@ -50,6 +50,7 @@ OPERATIONS = {
     Operation.FORGET: "Removing old snapshots",
     Operation.PRUNE: "Freeing space",
     Operation.CHECK: "Checking a destination",
+    Operation.ROTATE_PASSWORD: "Changing a repository's password",
 }
 """What is told of.  Probe and init answer the person who asked for them."""
 

@@ -30,6 +30,7 @@ from holdfast.events.queries.identity import (
     Principal,
     VerifyToken,
 )
+from holdfast.events.queries.passwords import RotatePassword, Switched, SwitchPassword
 from holdfast.events.queries.planning import (
     GetConfigurationSchedule,
     GetPruneView,
@@ -48,6 +49,13 @@ from holdfast.events.queries.policies import (
     GetPolicy,
     ListPolicies,
     UpdatePolicy,
+)
+from holdfast.events.queries.recovery import (
+    RECOVERY_KIT_PURPOSE,
+    KitContent,
+    KitDestination,
+    MakeRecoveryKit,
+    SealedKit,
 )
 from holdfast.events.queries.runs import (
     CancelRun,
@@ -78,6 +86,7 @@ from holdfast.events.queries.verification import (
 )
 
 __all__ = [
+    "RECOVERY_KIT_PURPOSE",
     "AddDestination",
     "CancelRun",
     "CheckDestination",
@@ -105,6 +114,8 @@ __all__ = [
     "Heartbeat",
     "HeartbeatReply",
     "Identity",
+    "KitContent",
+    "KitDestination",
     "ListApps",
     "ListConfigurations",
     "ListDestinations",
@@ -114,6 +125,7 @@ __all__ = [
     "ListRuns",
     "ListSchedules",
     "ListSnapshots",
+    "MakeRecoveryKit",
     "PreviewSchedule",
     "Principal",
     "PruneView",
@@ -125,12 +137,16 @@ __all__ = [
     "S3Provider",
     "RestoreSnapshot",
     "RetentionView",
+    "RotatePassword",
     "ScheduleEntries",
     "ScheduleEntry",
     "SetPrice",
     "SetVerification",
+    "SealedKit",
     "SnapshotFact",
     "StartBackup",
+    "SwitchPassword",
+    "Switched",
     "TestDestination",
     "UpdateDestination",
     "UpdateConfiguration",

@@ -3,11 +3,12 @@
 from datetime import timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import dies_again
 from holdfast.catalog.ending import end_here
-from holdfast.catalog.store import destinations, runs, snapshots
+from holdfast.catalog.store import destinations, passwords, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.catalog.store.runs import RunRow
 from holdfast.events.queries import (
@@ -19,7 +20,7 @@ from holdfast.events.queries import (
     Released,
     claim_purpose,
 )
-from holdfast.events.run import RunStatus
+from holdfast.events.run import Operation, RunStatus
 from holdfast.secretbox.envelope import seal_to
 
 
@@ -97,4 +98,12 @@ async def _secrets(
         str(each.id): deps.secrets.open_destination(each)
         for each in await destinations.sealed_secrets(connection, run.destination_ids, run.id)
     }
+    if run.operation is Operation.ROTATE_PASSWORD:
+        for destination_id in run.destination_ids:
+            change = await passwords.change_of(connection, destination_id)
+            opened[str(destination_id)] = replace(
+                opened[str(destination_id)],
+                next_password=deps.secrets.next_password(change),
+                old_password=deps.secrets.old_password(change),
+            )
     return seal_to(public_key, msgspec.json.encode(opened), claim_purpose(run.id, number))

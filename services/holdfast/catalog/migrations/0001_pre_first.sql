@@ -4,21 +4,31 @@
 create table instance (
     only_row   boolean primary key default true check (only_row),
     id         uuid not null,
+    created_at timestamptz not null,
+    -- When the recovery kit was last handed out.
+    recovery_kit_at timestamptz
+);
+
+-- The master keys that open the data keys: one, or two while it is being changed.
+create table master_key (
+    id         text primary key,
+    kind       text not null check (kind in ('file', 'passphrase', 'pkcs11')),
+    -- How a passphrase, or a token's answer, becomes the key (never either of them).
+    parameters jsonb,
     created_at timestamptz not null
 );
 
--- Data keys, wrapped by the master key.  Rotation re-wraps these few rows, nothing else.
 create table data_key (
-    id            uuid primary key,
-    master_key_id text not null,
-    wrapped       bytea not null,
-    created_at    timestamptz not null
+    id         uuid primary key,
+    created_at timestamptz not null
 );
 
--- How a passphrase becomes the master key (never the passphrase itself).
-create table master_key_parameters (
-    only_row   boolean primary key default true check (only_row),
-    parameters jsonb not null
+-- A data key under a master key.  Changing the master key writes these few rows, nothing else.
+create table wrapped_key (
+    data_key_id   uuid not null references data_key,
+    master_key_id text not null references master_key on delete cascade,
+    wrapped       bytea not null,
+    primary key (data_key_id, master_key_id)
 );
 
 -- What secrets for the catalog are sealed to before they go on the bus.  In a row, so that
@@ -78,6 +88,12 @@ create table destination (
     place              text not null,
     sealed_secrets     bytea not null,
     password_is_ours   boolean not null,
+    -- While the repository's password is changed: the one to come, kept before any key is made
+    -- with it; then the one that was, until its keys are gone.
+    next_password      bytea,
+    old_password       bytea,
+    -- Whether the newest recovery kit has what opens it now.
+    in_recovery_kit    boolean not null default false,
     repository_id      text not null default '',
     -- Of the repository's config: by it another disk, or none, is found out without restic.
     config_digest      text not null default '',

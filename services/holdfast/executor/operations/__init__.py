@@ -13,6 +13,7 @@ from holdfast.events.work import (
     ProbeRequested,
     PruneAdmitted,
     RestoreRequested,
+    RotatePasswordRequested,
 )
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
@@ -25,6 +26,7 @@ from holdfast.executor.operations import (
     probe,
     prune,
     restore,
+    rotate_password,
 )
 
 Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
@@ -38,4 +40,5 @@ OPERATES: dict[type[Work], Operate] = {
     ProbeRequested: probe.run,
     ImportRequested: import_.run,
     CheckRequested: check.run,
+    RotatePasswordRequested: rotate_password.run,
 }

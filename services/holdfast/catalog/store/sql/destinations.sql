@@ -159,3 +159,17 @@ update destination
 
 -- name: needs_prune
 select prune_needed from destination where id = $1 and state = 'ready';
+
+-- name: take_into_kit
+-- One a place: the one in use, or else the last that was.
+with shown as (
+    select distinct on (place) id
+      from destination
+     where state <> 'adding'
+     order by place, state = 'ready' desc, updated_at desc)
+update destination d
+   set in_recovery_kit = true
+  from shown
+ where d.id = shown.id
+returning d.id, d.name, d.state = 'ready' as in_use, d.sealed_secrets,
+          coalesce((select v.name from device v where v.id = d.local_device_id), '') as device;
