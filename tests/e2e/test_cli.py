@@ -1,5 +1,6 @@
 """The command line, as a person on the same machine uses it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -144,3 +145,73 @@ def test_an_sftp_destination_is_added_tested_listed_and_removed(
     assert (tmp_path / "nas" / "homelab-backups" / "config").exists()
     assert again.returncode != 0
     assert "There is no destination" in again.stderr
+
+
+def test_the_recovery_kit_is_asked_for_until_it_is_made(house: House, data: Path) -> None:
+    scratch = data.parent
+    before = holdfast(house, "doctor")
+    secret = scratch / "passphrase"
+    secret.write_text("a passphrase\n")
+
+    made = holdfast(
+        house, "recovery-kit", "--out", str(scratch / "kit.html"), "--passphrase-file", str(secret)
+    )
+    opened = holdfast(
+        house, "recovery-kit", "open", str(scratch / "kit.html"), "--passphrase-file", str(secret)
+    )
+    plain = holdfast(house, "recovery-kit", "--out", str(scratch / "kit.json"), "--no-passphrase")
+    after = holdfast(house, "doctor")
+
+    assert "never made" in before.stdout
+    assert "holdfast recovery-kit" in before.stdout
+    assert made.returncode == 0, made.stderr
+    assert (scratch / "kit.html").stat().st_mode & 0o777 == 0o600
+    (entry,) = json.loads((scratch / "kit.json").read_text())["destinations"]
+    assert plain.returncode == 0, plain.stderr
+    assert entry["password"] in opened.stdout
+    assert entry["password"] not in (scratch / "kit.html").read_text()
+    assert "never made" not in after.stdout
+    assert "recovery kit" in after.stdout
+
+
+def test_the_master_key_is_changed_while_everything_runs(make_house: Any) -> None:
+    house = make_house()
+    house.data.with_suffix(".pass").write_text("a long enough passphrase\n")
+
+    rotated = holdfast(
+        house,
+        *("keys", "rotate", "--to", "passphrase"),
+        *("--passphrase-file", str(house.data.with_suffix(".pass"))),
+    )
+    status = holdfast(house, "keys", "status")
+    house.kill()
+    house.environment["HOLDFAST_MASTER_PASSPHRASE"] = "a long enough passphrase"
+    house.start()
+    finished = holdfast(
+        house, "keys", "finish", HOLDFAST_MASTER_PASSPHRASE="a long enough passphrase"
+    )
+    house.kill()
+    stopped = holdfast(
+        house, "keys", "status", HOLDFAST_MASTER_PASSPHRASE="a long enough passphrase"
+    )
+
+    assert rotated.returncode == 0, rotated.stderr
+    assert "a key file" in status.stdout
+    assert "a passphrase" in status.stdout
+    assert finished.returncode == 0, finished.stderr
+    assert "a key file" not in stopped.stdout
+    assert stopped.returncode == 0, stopped.stderr
+    house.start()
+
+
+def test_the_first_start_says_what_to_do_next(make_house: Any) -> None:
+    house = make_house()
+    assert house.process.popen.stdout is not None
+    assert "Add a destination" in house.process.popen.stdout.readline()
+    assert "that page and restic" in house.process.popen.stdout.readline()
+    house.process.stop()
+
+    house.start()
+    stdout = house.process.popen.stdout
+    house.process.popen.terminate()
+    assert stdout.read() == ""

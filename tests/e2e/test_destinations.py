@@ -38,7 +38,14 @@ class Kind:
         self.code = code
 
 
-@pytest.fixture(params=["local", "s3", pytest.param("sftp", marks=pytest.mark.sftp)])
+@pytest.fixture(
+    params=[
+        "local",
+        "s3",
+        pytest.param("sftp", marks=pytest.mark.sftp),
+        pytest.param("device", marks=pytest.mark.sftp),
+    ]
+)
 def kind(request: pytest.FixtureRequest, house: House, tmp_path: Path) -> Kind:
     nas = tmp_path / "nas"
     if request.param == "local":
@@ -71,6 +78,15 @@ def kind(request: pytest.FixtureRequest, house: House, tmp_path: Path) -> Kind:
         wrong = {"secret_key": "not the secret"}
         return Kind(server.data / bucket / "lab", add_s3, right, wrong, "bad_credentials")
     sshd: Sshd = request.getfixturevalue("sshd")
+    if request.param == "device":
+        device = house.api.ssh_device(f"zz {uuid4().hex[:8]}", sshd)
+
+        def add_on_device(name: str, **fields: Any) -> Any:
+            nas.mkdir(exist_ok=True)
+            body = {"name": name, "device_id": device["id"], "path": str(nas), **fields}
+            return house.api.http.post("/backup/destinations/local", json=body)
+
+        return Kind(nas / "homelab-backups", add_on_device, {}, {}, "")
 
     def add_sftp(name: str, **fields: Any) -> Any:
         nas.mkdir(exist_ok=True)

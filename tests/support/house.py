@@ -136,6 +136,21 @@ class Api:
         }
         return self.post("/backup/destinations/sftp", body)
 
+    def ssh_device(self, name: str, sshd: Any) -> Any:
+        """A machine behind an sshd, tested, so that its key is pinned."""
+        body = {
+            "name": name,
+            "type": "ssh",
+            "host": "127.0.0.1",
+            "port": sshd.port,
+            "user": sshd.user,
+            "private_key": sshd.private_key,
+        }
+        device = self.post("/devices", body)
+        tested = self.post(f"/devices/{device['id']}/test")
+        assert tested["status"] == "success", tested["failure"]
+        return self.get(f"/devices/{device['id']}")
+
     def app(self, name: str, *paths: Path) -> Any:
         return self.post(
             "/apps", {"name": name, "device_id": self.device(), "paths": [str(p) for p in paths]}

@@ -20,6 +20,8 @@ class Operation(StrEnum):
     PROBE = "probe"
     IMPORT = "import"
     DEVICE_PROBE = "device_probe"
+    CHECK = "check"
+    ROTATE_PASSWORD = "rotate_password"  # noqa: S105 - an operation, not a password
 
 
 class RunStatus(StrEnum):
@@ -129,11 +131,53 @@ class ForgetResult(msgspec.Struct, frozen=True, kw_only=True, tag="forget"):
     restic_snapshot_ids: tuple[str, ...]
 
 
+class RepositoryStats(msgspec.Struct, frozen=True, kw_only=True):
+    """What a repository stores, as restic counts it.  Sizes in bytes."""
+
+    raw_size: int
+    """What lies at the destination, after deduplication and compression."""
+    uncompressed_size: int = 0
+    """The same before compression."""
+    restore_size: int = 0
+    """What all its snapshots would be if each were restored."""
+    snapshots_count: int = 0
+    compression_ratio: float = 0.0
+    compression_space_saving: float = 0.0
+    """In percent."""
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True, tag="check"):
+    """A repository was looked at, and so much of its data was read.
+
+    The run is ``failed`` when it is damaged; all of it was looked at in any case.
+    """
+
+    parts: int = 0
+    """Into how many its data is divided, by the first byte of a pack's id; 0: none was read."""
+    read: tuple[int, ...] = ()
+    """Which of the parts were read, from 1."""
+    bytes_read: int = 0
+    """About: packs are counted, and taken to be of one size."""
+    sound: bool = True
+    damaged_packs: tuple[str, ...] = ()
+    missing_packs: tuple[str, ...] = ()
+    restic_snapshot_ids: tuple[str, ...] = ()
+    """The snapshots that need what is damaged, as far as restic can tell."""
+    stats: RepositoryStats | None = None
+
+
 class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag="prune"):
     """Space that no snapshot needs was freed."""
 
     repository_size: int
     """Bytes that remain at the destination."""
+    stats: RepositoryStats | None = None
+
+
+class RotatePasswordResult(msgspec.Struct, frozen=True, kw_only=True, tag="rotate_password"):
+    """The repository has a new password, and no key of the old one."""
+
+    removed_keys: int
 
 
 Result = (
@@ -144,6 +188,8 @@ Result = (
     | RestoreResult
     | ForgetResult
     | PruneResult
+    | CheckResult
+    | RotatePasswordResult
 )
 
 

@@ -70,6 +70,10 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
     sftp_private_key: str = ""
     sftp_passphrase: str = ""
     """Opens the private key, if it is encrypted."""
+    next_password: str = ""
+    """While the repository's password is changed: the one to come."""
+    old_password: str = ""
+    """While it is changed: the one that was, whose keys are to go."""
 
 
 class DeviceAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +150,20 @@ class PruneAdmitted(Work, frozen=True, kw_only=True):
     address: DestinationAddress
 
 
+class CheckRequested(Work, frozen=True, kw_only=True):
+    """Look whether this repository is whole, and read some of its data."""
+
+    TYPE: ClassVar[str] = "check.requested"
+
+    address: DestinationAddress
+    parts: int = 0
+    """Into how many its data is divided, 256 at most; 0: none of it is read."""
+    read: tuple[int, ...] = ()
+    """Which of them are read, from 1.  Part 1 of 1 is all of it."""
+    repository_size: int = 0
+    """Bytes, when last measured: progress is told in them."""
+
+
 class InitRequested(Work, frozen=True, kw_only=True):
     """Test a new destination and make, or adopt, its repository."""
 
@@ -176,5 +194,13 @@ class ImportRequested(Work, frozen=True, kw_only=True):
     """Look which snapshots are in a repository, and tell the catalog."""
 
     TYPE: ClassVar[str] = "import.requested"
+
+    address: DestinationAddress
+
+
+class RotatePasswordRequested(Work, frozen=True, kw_only=True):
+    """Bring a repository's new password into use, and remove the keys of the old one."""
+
+    TYPE: ClassVar[str] = "rotate_password.requested"
 
     address: DestinationAddress

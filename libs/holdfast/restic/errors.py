@@ -132,7 +132,9 @@ class RepositoryDamagedError(ResticError):
     """Data in the repository is missing or damaged."""
 
     code = "repository_damaged"
-    guidance = "Run a check that reads the data; heal it from another destination."
+    guidance = (
+        "Other snapshots can be restored. See docs/checking.md: repair it, then check it again."
+    )
 
 
 class EmptyDumpError(ResticError):

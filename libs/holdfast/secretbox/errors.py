@@ -54,8 +54,8 @@ class KdfParametersError(HoldfastError):
 
 
 class EmptyPassphraseError(HoldfastError):
-    """The master passphrase is empty."""
+    """The passphrase is empty."""
 
     code = "empty_passphrase"
-    guidance = "Set HOLDFAST_MASTER_PASSPHRASE, or unset it to use a key file."
+    guidance = "Give one; for the master key it is HOLDFAST_MASTER_PASSPHRASE."
     status = 400

@@ -5,6 +5,7 @@ Rotation wraps the few data keys again; no sealed row is touched.
 
 import os
 import unicodedata
+from enum import StrEnum
 from uuid import UUID
 
 import msgspec
@@ -32,7 +33,15 @@ MOST_MEMORY = 1 << 30
 """Bytes.  A changed row must not make a start take all the memory either."""
 
 
-class KdfParameters(msgspec.Struct, frozen=True, kw_only=True):
+class MasterKeyKind(StrEnum):
+    """Where a master key comes from."""
+
+    FILE = "file"
+    PASSPHRASE = "passphrase"  # noqa: S105 - a kind, not a passphrase
+    PKCS11 = "pkcs11"
+
+
+class KdfParameters(msgspec.Struct, frozen=True, kw_only=True, tag="kdf"):
     """How a passphrase becomes the master key.  Not secret, but without it the key is lost."""
 
     salt: bytes

@@ -44,6 +44,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     master_passphrase: Secret | None = None
     """The master key comes from it; None: from the key file."""
     master_key_path: Path | None = None
+    pkcs11_module: Path | None = None
+    """The library of a hardware token; the master key then comes from the token."""
+    pkcs11_token: str = "holdfast"  # noqa: S105 - a label, not a secret
+    """The token's label."""
+    pkcs11_key: str = "holdfast"
+    """The label of the AES key in it."""
+    pkcs11_pin: Secret = Secret("")
     webhook_url: str | None = None
     """Where the notifier posts; None: nowhere."""
     executor_slots: int = 2
@@ -102,6 +109,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             site=text("SITE", "main"),
             master_passphrase=Secret(passphrase) if passphrase else None,
             master_key_path=path("MASTER_KEY_FILE"),
+            pkcs11_module=path("PKCS11_MODULE"),
+            pkcs11_token=text("PKCS11_TOKEN", "holdfast"),
+            pkcs11_key=text("PKCS11_KEY", "holdfast"),
+            pkcs11_pin=Secret(text("PKCS11_PIN")),
             webhook_url=text("WEBHOOK_URL") or None,
             executor_slots=_slots(environ, "EXECUTOR_SLOTS", 2),
             retry_delays=_delays(environ, "RETRY_DELAYS", (300.0, 1800.0, 7200.0)),

@@ -8,11 +8,21 @@ import msgspec
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
 from holdfast.catalog.retrying import queue_retry
-from holdfast.catalog.store import destinations, devices, outbox, runs, snapshots
+from holdfast.catalog.store import (
+    destinations,
+    devices,
+    outbox,
+    passwords,
+    runs,
+    snapshots,
+    verification,
+)
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.runs import RunRow
+from holdfast.catalog.verifying import record_check
 from holdfast.events.base import AwareTime
 from holdfast.events.run import (
+    CheckResult,
     DeviceProbeResult,
     Failure,
     ForgetResult,
@@ -20,6 +30,7 @@ from holdfast.events.run import (
     Operation,
     ProbeResult,
     PruneResult,
+    RotatePasswordResult,
     RunCompleted,
     RunStatus,
 )
@@ -54,6 +65,10 @@ async def record_end(connection: Connection, run: RunRow, event: RunCompleted, d
     if not ended:
         return
     await _follow(connection, run, event, now)
+    if isinstance(event.result, PruneResult | CheckResult) and event.result.stats is not None:
+        stats, zone = event.result.stats, deps.settings.timezone
+        for destination_id in run.destination_ids:
+            await verification.add_stats(connection, destination_id, stats, now, zone)
     if run.operation is Operation.BACKUP and event.status in (RunStatus.PARTIAL, RunStatus.FAILED):
         await queue_retry(connection, run, deps)
     await runs.admit_queued(connection, now)
@@ -115,6 +130,10 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await destinations.prune_needed(connection, destination_id)
             case Operation.PRUNE, PruneResult(repository_size=size):
                 await destinations.pruned(connection, destination_id, size, now)
+            case Operation.CHECK, CheckResult() as result:
+                await record_check(connection, destination_id, event, result, now)
+            case Operation.ROTATE_PASSWORD, RotatePasswordResult():
+                await passwords.drop_old(connection, destination_id)
             case Operation.BACKUP, _ if event.status is not RunStatus.SUCCESS:
                 # A backup that broke off leaves packs that no snapshot needs.
                 await destinations.prune_needed(connection, destination_id)

@@ -16,7 +16,8 @@ from holdfast.catalog.due import record_due
 from holdfast.catalog.ending import record_end
 from holdfast.catalog.store import destinations, ledger, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
-from holdfast.events.due import BackupDue, PruneDue
+from holdfast.catalog.verifying import queue_due_check
+from holdfast.events.due import BackupDue, CheckDue, PruneDue
 from holdfast.events.retention import ForgetRequested, PruneRequested
 from holdfast.events.run import Operation, RunCompleted, Trigger
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, SnapshotsFound
@@ -72,11 +73,19 @@ async def _each_alone(event: BackupDue, deps: Deps) -> None:
 async def on_prune_due(event: PruneDue, deps: Deps) -> None:
     """Remember it, unless it lies in the future; whether there is anything to free is for
     retention to ask."""
-    if event.scheduled_for > deps.now() + AHEAD:
-        log.warning("due_in_the_future", destination_id=str(event.destination_id))
+    if _is_ahead(event, deps):
         return
     async with transaction(deps.pool) as connection:
         await ledger.prune_was_due(connection, event.destination_id, event.scheduled_for)
+
+
+async def on_check_due(event: CheckDue, deps: Deps) -> None:
+    """Queue a check that reads what is to be read today, unless it lies in the future."""
+    if _is_ahead(event, deps):
+        return
+    async with transaction(deps.pool) as connection:
+        await queue_due_check(connection, event, deps)
+    deps.wake.set()
 
 
 async def on_snapshot_completed(event: SnapshotCompleted, deps: Deps) -> None:
@@ -202,4 +211,12 @@ async def _is_current(
     if run is None or run.claim != event.claim:
         log.warning("fenced_out", run_id=str(event.run_id), claim=event.claim)
         return False
+    return True
+
+
+def _is_ahead(event: PruneDue | CheckDue, deps: Deps) -> bool:
+    """Whether a scheduler said it whose clock has jumped: it will be said again."""
+    if event.scheduled_for <= deps.now() + AHEAD:
+        return False
+    log.warning("due_in_the_future", destination_id=str(event.destination_id))
     return True

@@ -10,11 +10,14 @@ from holdfast.catalog.answers import (
     devices,
     executors,
     identity,
+    passwords,
     policies,
+    recovery,
     runs,
     schedules,
     snapshots,
     status,
+    verification,
 )
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.keeper import Keeper
@@ -70,6 +73,7 @@ def _hears(deps: Deps) -> list[Hear]:
     return [
         hear(due.BackupDue, handlers.on_backup_due, deps),
         hear(due.PruneDue, handlers.on_prune_due, deps),
+        hear(due.CheckDue, handlers.on_check_due, deps),
         hear(snapshot.SnapshotCompleted, handlers.on_snapshot_completed, deps),
         hear(snapshot.SnapshotFailed, handlers.on_snapshot_failed, deps),
         hear(snapshot.SnapshotsFound, handlers.on_snapshots_found, deps),
@@ -99,6 +103,15 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.ImportSnapshots, destinations.answer_import_snapshots, deps),
         answer(queries.RemoveDestination, destinations.answer_remove_destination, deps),
         answer(queries.TestDestination, destinations.answer_test_destination, deps),
+        answer(queries.CheckDestination, verification.answer_check_destination, deps),
+        answer(queries.GetVerification, verification.answer_get_verification, deps),
+        answer(queries.SetVerification, verification.answer_set_verification, deps),
+        answer(queries.GetDestinationStats, verification.answer_get_destination_stats, deps),
+        answer(queries.ListPrices, verification.answer_list_prices, deps),
+        answer(queries.SetPrice, verification.answer_set_price, deps),
+        answer(queries.MakeRecoveryKit, recovery.answer_make_recovery_kit, deps),
+        answer(queries.RotatePassword, passwords.answer_rotate_password, deps),
+        answer(queries.SwitchPassword, passwords.answer_switch_password, deps),
         answer(queries.CreatePolicy, policies.answer_create_policy, deps),
         answer(queries.ListPolicies, policies.answer_list_policies, deps),
         answer(queries.GetPolicy, policies.answer_get_policy, deps),

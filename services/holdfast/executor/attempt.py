@@ -93,19 +93,25 @@ class Attempt:
         return Restic(
             self.deps.restic,
             self.deps.runner,
-            repository_of(address, self._secrets_of(address), cache),
+            repository_of(address, self.secrets_of(address), cache),
             run_id=str(self.work.run_id),
         )
 
     def storage(self, address: DestinationAddress, *, parent: str = "") -> Backend:
         """The place itself, without restic; see ``storage_of``."""
-        return storage_of(address, self._secrets_of(address), parent=parent)
+        return storage_of(address, self.secrets_of(address), parent=parent)
 
     def all_secrets(self) -> list[Secret]:
         """What must be in no text."""
         if isinstance(self.secrets, HoldfastError):
             return []
-        return [secret for each in self.secrets.values() for secret in secrets_in(each)]
+        passing = [
+            Secret(password)
+            for each in self.secrets.values()
+            for password in (each.next_password, each.old_password)
+            if password
+        ]
+        return passing + [each for one in self.secrets.values() for each in secrets_in(one)]
 
     async def say(self, event: Event) -> None:
         """Publish an outcome, again and again until it is kept.
@@ -143,7 +149,8 @@ class Attempt:
         except KeyError:
             raise SecretsMissingError(detail=str(id)) from None
 
-    def _secrets_of(self, address: DestinationAddress) -> DestinationSecrets:
+    def secrets_of(self, address: DestinationAddress) -> DestinationSecrets:
+        """What opens a destination.  Raises SecretsMissingError."""
         return self.secrets_for(address.destination_id)
 
 

@@ -13,6 +13,7 @@ from holdfast.events.run import Failure, Operation, Result, RunStatus
 from holdfast.events.work import (
     BackupRequested,
     BackupTarget,
+    CheckRequested,
     DestinationAddress,
     DeviceProbeRequested,
     ForgetAdmitted,
@@ -21,6 +22,7 @@ from holdfast.events.work import (
     ProbeRequested,
     PruneAdmitted,
     RestoreRequested,
+    RotatePasswordRequested,
 )
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import derived_id
@@ -44,6 +46,8 @@ OPERATIONS: dict[type[Work], Operation] = {
     ProbeRequested: Operation.PROBE,
     ImportRequested: Operation.IMPORT,
     DeviceProbeRequested: Operation.DEVICE_PROBE,
+    CheckRequested: Operation.CHECK,
+    RotatePasswordRequested: Operation.ROTATE_PASSWORD,
 }
 
 

@@ -25,7 +25,9 @@ from holdfast.gateway.schemas import (
     devices,
     policies,
     problem,
+    recovery,
     snapshots,
+    verification,
 )
 from holdfast.kernel.errors import UnavailableError
 
@@ -51,12 +53,14 @@ CONFIG = OpenAPIConfig(
     security=[{"token": []}],
     tags=[
         Tag(name="Destinations", description="Places backups go."),
+        Tag(name="Checks", description="Proof that what is stored can be read; sizes and costs."),
         Tag(name="Devices", description="Machines whose data is backed up."),
         Tag(name="Apps", description="Applications, as the paths of their data."),
         Tag(name="Policies", description="Schedule, keep rules and destinations together."),
         Tag(name="Configurations", description="Which app is backed up by which policy."),
         Tag(name="Snapshots", description="What backups came to, and bringing it back."),
         Tag(name="Runs", description="Executions of operations."),
+        Tag(name="Recovery", description="Getting data back without Holdfast."),
         Tag(name="Status", description="The whole house at a glance."),
         Tag(name="Events", description="What happens, as it happens."),
         Tag(name="Health", description="For supervisors; without a token."),
@@ -92,6 +96,7 @@ SHOWN = (
     destinations.DestinationList,
     destinations.TestOutcome,
     devices.DeviceRequest,
+    devices.DevicePatch,
     devices.DeviceList,
     devices.AppRequest,
     devices.AppList,
@@ -103,12 +108,19 @@ SHOWN = (
     configurations.ConfigurationList,
     snapshots.RestoreRequest,
     snapshots.RestoreOutcome,
+    verification.CheckRequest,
+    verification.VerificationRequest,
+    verification.PriceRequest,
+    verification.PriceList,
     problem.Problem,
+    recovery.RecoveryKitRequest,
     views.BackupStarted,
     views.RunAccepted,
     views.RunPage,
     views.SnapshotPage,
     views.StatusView,
+    views.StatsView,
+    views.VerificationView,
 )
 """The bodies; what they hold comes with them."""
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.events.due import BackupDue, DueTimes, PruneDue
+from holdfast.events.due import BackupDue, CheckDue, DueTimes, PruneDue
 from holdfast.events.queries import ScheduleEntry
 from holdfast.kernel.ids import derived_id
 from holdfast.schedule import Rules, newest_due, passed, rules_of
@@ -16,7 +16,11 @@ Key = tuple[str, UUID]
 """Kind and id: whose schedule it is."""
 
 
-PRUNE = "prune"
+DESTINATION_EVENTS: dict[str, type[PruneDue] | type[CheckDue]] = {
+    "prune": PruneDue,
+    "check": CheckDue,
+}
+"""What is due of a destination, by kind; of the times that passed the newest is enough."""
 
 AHEAD = timedelta(minutes=1)
 """A time that lies further in the future than two clocks differ was written by a clock that
@@ -44,17 +48,21 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 class Word(msgspec.Struct, frozen=True, kw_only=True):
     """One event, and what it tells of."""
 
-    event: BackupDue | PruneDue
+    event: BackupDue | PruneDue | CheckDue
     due: tuple[Due, ...]
 
 
 def words_of(due: Sequence[Due], now: datetime) -> tuple[Word, ...]:
-    """What is said: of all backups together, of each prune alone.
+    """What is said: of all backups together, of each destination alone.
 
     The ids depend on kinds, ids and times alone: whoever says it says the same.
     """
-    backups = tuple(each for each in due if each.kind != PRUNE)
-    words = [Word(event=_prune_due(each, now), due=(each,)) for each in due if each.kind == PRUNE]
+    backups = tuple(each for each in due if each.kind not in DESTINATION_EVENTS)
+    words = [
+        Word(event=_destination_due(each, now), due=(each,))
+        for each in due
+        if each.kind in DESTINATION_EVENTS
+    ]
     if backups:
         words.append(Word(event=_backup_due(backups, now), due=backups))
     return tuple(words)
@@ -76,8 +84,8 @@ def _backup_due(due: Sequence[Due], now: datetime) -> BackupDue:
     )
 
 
-def _prune_due(due: Due, now: datetime) -> PruneDue:
-    return PruneDue(
+def _destination_due(due: Due, now: datetime) -> PruneDue | CheckDue:
+    return DESTINATION_EVENTS[due.kind](
         event_id=derived_id(due.kind, due.id, due.scheduled_for.isoformat()),
         occurred_at=now,
         destination_id=due.id,
@@ -173,7 +181,7 @@ class Timetable:
         """
         at, kind, id = place
         rules, after = self._slots[kind, id].rules, self._after[kind, id]
-        if kind == PRUNE:
+        if kind in DESTINATION_EVENTS:
             # Nobody keeps a record of each: the newest is enough.
             newest = newest_due(rules.schedule, after, now)
             return Due(kind=kind, id=id, scheduled_for=newest or at)

@@ -49,6 +49,7 @@ STATUS = views.StatusView(
     destinations=(destination(),),
     runs_active=1,
     runs_queued=2,
+    recovery_kit=views.RecoveryKitStatus(state=views.RecoveryKitState.CURRENT, made_at=WHEN),
 )
 SNAPSHOTS = views.SnapshotPage(snapshots=(snapshot(),), next_cursor="next")
 RUNS = views.RunPage(runs=(run(),))
@@ -101,6 +102,13 @@ CASES = [
         wrapped_as="destinations",
     ),
     Case("GET", f"{BACKUP}/destinations/{ID}", q.GetDestination(destination_id=ID), destination()),
+    Case(
+        "POST",
+        f"{BACKUP}/destinations/{ID}/rotate-password",
+        q.RotatePassword(destination_id=ID),
+        accepted(),
+        202,
+    ),
     Case("GET", f"{BACKUP}/policies", q.ListPolicies(), (policy(),), wrapped_as="policies"),
     Case(
         "POST",

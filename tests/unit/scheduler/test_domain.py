@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from holdfast.events.due import BackupDue, PruneDue
+from holdfast.events.due import BackupDue, CheckDue, PruneDue
 from holdfast.events.queries import ScheduleEntry
 from holdfast.kernel.ids import derived_id
 from holdfast.scheduler.domain import Due, Timetable, words_of
@@ -145,12 +145,14 @@ def test_backups_are_said_together_and_each_prune_in_its_own_words() -> None:
     photos = Due(kind="backup", id=PHOTOS, scheduled_for=TWO, coalesced=(TWO - DAY,))
     mail = Due(kind="backup", id=MAIL, scheduled_for=TWO)
     nas = Due(kind="prune", id=NAS, scheduled_for=TWO)
+    looked = Due(kind="check", id=NAS, scheduled_for=TWO)
 
-    told = {type(word.event): word for word in words_of([photos, nas, mail], TWO)}
+    told = {type(word.event): word for word in words_of([photos, nas, mail, looked], TWO)}
 
     assert {kind: word.due for kind, word in told.items()} == {
         BackupDue: (photos, mail),
         PruneDue: (nas,),
+        CheckDue: (looked,),
     }
     backup, prune = told[BackupDue].event, told[PruneDue].event
     assert isinstance(backup, BackupDue)
@@ -159,6 +161,7 @@ def test_backups_are_said_together_and_each_prune_in_its_own_words() -> None:
     assert isinstance(prune, PruneDue)
     assert prune.destination_id == NAS
     assert prune.scheduled_for == TWO
+    assert told[CheckDue].event.event_id != prune.event_id
 
 
 def test_a_clock_that_jumped_ahead_and_back_silences_nothing() -> None:

@@ -13,7 +13,7 @@ class ScheduleEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that comes due."""
 
     kind: str
-    """``backup`` (the id is a configuration's) or ``prune`` (a destination's)."""
+    """``backup`` (the id is a configuration's) or ``prune`` and ``check`` (a destination's)."""
     id: UUID
     schedule: str
     timezone: str

@@ -13,6 +13,7 @@ from holdfast.catalog.domain.destination_change import (
     changed_view,
     is_to_be_tried,
 )
+from holdfast.catalog.domain.device import is_known
 from holdfast.catalog.store import destinations, devices, outbox, policies, runs
 from holdfast.catalog.store.pool import Connection, reading, transaction
 from holdfast.events.base import Work
@@ -235,6 +236,11 @@ async def _site(connection: Connection, new: NewDestination, default: str) -> st
     device = await devices.find(connection, new.device_id)
     if device is None:
         raise InvalidRequestError(f"device_id: there is no device {new.device_id}.")
+    if not is_known(device):
+        raise InvalidRequestError(
+            f"device_id: {device.name} was never reached, so its host key is not known.",
+            guidance="Test the device first: that shows its key, and pins it.",
+        )
     return device.site
 
 

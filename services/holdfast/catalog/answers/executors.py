@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import dies_again
 from holdfast.catalog.ending import end_here
-from holdfast.catalog.store import destinations, devices, runs, snapshots
+from holdfast.catalog.store import destinations, devices, passwords, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.catalog.store.runs import RunRow
 from holdfast.events.queries import (
@@ -111,6 +111,14 @@ async def _secrets(
             opened[destination_id] = replace(logins[device_id], repo_password=password)
     if run.operation is Operation.DEVICE_PROBE:
         opened.update(logins)
+    if run.operation is Operation.ROTATE_PASSWORD:
+        for destination_id in run.destination_ids:
+            change = await passwords.change_of(connection, destination_id)
+            opened[destination_id] = replace(
+                opened[destination_id],
+                next_password=deps.secrets.next_password(change),
+                old_password=deps.secrets.old_password(change),
+            )
     return seal_to(
         public_key,
         msgspec.json.encode({str(id): each for id, each in opened.items()}),

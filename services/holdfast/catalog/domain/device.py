@@ -75,6 +75,11 @@ def checked_login(secrets: DestinationSecrets) -> DestinationSecrets:
     return checked_secrets(DestinationType.SFTP, secrets)
 
 
+def is_known(device: DeviceView) -> bool:
+    """Whether it is this machine, or one whose host key is pinned."""
+    return device.type != SSH or device.tested_at is not None
+
+
 def address_of(device: DeviceView) -> DeviceAddress:
     """The same for an executor.  InvalidRequestError for a device without SSH."""
     if device.type != SSH or device.ssh_host is None or device.ssh_user is None:

@@ -4,21 +4,31 @@
 create table instance (
     only_row   boolean primary key default true check (only_row),
     id         uuid not null,
+    created_at timestamptz not null,
+    -- When the recovery kit was last handed out.
+    recovery_kit_at timestamptz
+);
+
+-- The master keys that open the data keys: one, or two while it is being changed.
+create table master_key (
+    id         text primary key,
+    kind       text not null check (kind in ('file', 'passphrase', 'pkcs11')),
+    -- How a passphrase, or a token's answer, becomes the key (never either of them).
+    parameters jsonb,
     created_at timestamptz not null
 );
 
--- Data keys, wrapped by the master key.  Rotation re-wraps these few rows, nothing else.
 create table data_key (
-    id            uuid primary key,
-    master_key_id text not null,
-    wrapped       bytea not null,
-    created_at    timestamptz not null
+    id         uuid primary key,
+    created_at timestamptz not null
 );
 
--- How a passphrase becomes the master key (never the passphrase itself).
-create table master_key_parameters (
-    only_row   boolean primary key default true check (only_row),
-    parameters jsonb not null
+-- A data key under a master key.  Changing the master key writes these few rows, nothing else.
+create table wrapped_key (
+    data_key_id   uuid not null references data_key,
+    master_key_id text not null references master_key on delete cascade,
+    wrapped       bytea not null,
+    primary key (data_key_id, master_key_id)
 );
 
 -- What secrets for the catalog are sealed to before they go on the bus.  In a row, so that
@@ -88,6 +98,12 @@ create table destination (
     place              text not null,
     sealed_secrets     bytea not null,
     password_is_ours   boolean not null,
+    -- While the repository's password is changed: the one to come, kept before any key is made
+    -- with it; then the one that was, until its keys are gone.
+    next_password      bytea,
+    old_password       bytea,
+    -- Whether the newest recovery kit has what opens it now.
+    in_recovery_kit    boolean not null default false,
     repository_id      text not null default '',
     -- Of the repository's config: by it another disk, or none, is found out without restic.
     config_digest      text not null default '',
@@ -96,6 +112,14 @@ create table destination (
     last_prune_due_at  timestamptz,
     last_pruned_at     timestamptz,
     prune_needed       boolean not null default false,
+    -- In the zone of the prunes.
+    check_schedule     text not null default '0 5 * * *',
+    last_check_due_at  timestamptz,
+    checked_at         timestamptz,
+    -- All data is read at least every so many days, reading so much a day at most.
+    verify_within_days integer not null default 30 check (verify_within_days > 0),
+    verify_budget_mib_per_day integer check (verify_budget_mib_per_day > 0),
+    verify_since       timestamptz not null,
     max_runs           integer not null default 4 check (max_runs > 0),
     repository_size    bigint not null default 0,
     created_at         timestamptz not null,
@@ -256,6 +280,50 @@ create table expected_run (
     run_id           uuid references run,
     recorded_at      timestamptz not null,
     primary key (configuration_id, scheduled_for)
+);
+
+-- When the packs whose id's first byte, modulo parts, is part - 1 were last read.
+create table part_reading (
+    destination_id uuid not null references destination,
+    parts          integer not null check (parts between 1 and 256),
+    part           integer not null check (part between 1 and parts),
+    read_at        timestamptz not null,
+    run_id         uuid not null references run,
+    primary key (destination_id, parts, part)
+);
+
+-- What checks have found; a pack without a name is damage to the structure.
+create table damage (
+    id             bigint generated always as identity primary key,
+    destination_id uuid not null references destination,
+    pack           text not null,
+    missing        boolean not null default false,
+    snapshot_ids   text[] not null,
+    found_at       timestamptz not null,
+    run_id         uuid not null references run,
+    cleared_at     timestamptz
+);
+create unique index damage_known on damage (destination_id, pack) where cleared_at is null;
+
+-- How much a repository stored, one row a day.
+create table repository_stats (
+    destination_id           uuid not null references destination,
+    day                      date not null,
+    measured_at              timestamptz not null,
+    raw_size                 bigint not null,
+    uncompressed_size        bigint not null,
+    restore_size             bigint not null,
+    snapshots_count          integer not null,
+    compression_ratio        double precision not null,
+    compression_space_saving double precision not null,
+    primary key (destination_id, day)
+);
+
+-- Only where a person has set another price than the one that Holdfast knows.  In USD.
+create table storage_price (
+    provider     text primary key,
+    per_tb_month double precision not null check (per_tb_month >= 0),
+    updated_at   timestamptz not null
 );
 
 -- Events to publish, written in the transaction that made them true.

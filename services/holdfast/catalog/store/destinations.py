@@ -30,6 +30,21 @@ class SealedSecrets(msgspec.Struct, frozen=True, kw_only=True):
     sealed_secrets: bytes
 
 
+class TakenIntoKit(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination for the recovery kit."""
+
+    id: UUID
+    name: str
+    in_use: bool
+    device: str
+    sealed_secrets: bytes
+
+    @property
+    def sealed(self) -> SealedSecrets:
+        """What opens it, still sealed."""
+        return SealedSecrets(id=self.id, sealed_secrets=self.sealed_secrets)
+
+
 async def add(
     connection: Connection,
     new: NewDestination,
@@ -190,6 +205,12 @@ async def was_probed(
 async def not_probed(connection: Connection, run_id: UUID) -> None:
     """Credentials that the run tried are dropped; the old ones stay."""
     await connection.execute(SQL["drop_change"], run_id)
+
+
+async def take_into_kit(connection: Connection) -> tuple[TakenIntoKit, ...]:
+    """All whose repositories are there, those in use first; from now on the kit has them."""
+    rows = to_structs(await connection.fetch(SQL["take_into_kit"]), TakenIntoKit)
+    return tuple(sorted(rows, key=lambda each: (not each.in_use, each.name, each.id)))
 
 
 async def destination_became_ready(

@@ -75,8 +75,8 @@ async def prune_was_due(
 async def schedules(
     connection: Connection, after_id: UUID | None, limit: int
 ) -> tuple[ScheduleEntry, ...]:
-    """A page of all that comes due, by id, and one more if there is."""
-    rows = await connection.fetch(SQL["schedules"], after_id, limit + 1)
+    """A page of all that comes due, by id: at least *limit* if there are, and all of the last."""
+    rows = await connection.fetch(SQL["schedules"], after_id, limit)
     return to_structs(rows, ScheduleEntry)
 
 

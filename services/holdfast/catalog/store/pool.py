@@ -11,6 +11,7 @@ from asyncpg.pool import PoolConnectionProxy
 from holdfast.kernel.errors import UnavailableError
 
 Connection = asyncpg.Connection | PoolConnectionProxy
+Pool = asyncpg.Pool
 """What the functions of the store take: a connection, from the pool or not."""
 
 STATEMENT_SECONDS = 30

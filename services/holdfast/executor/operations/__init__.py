@@ -6,6 +6,7 @@ from typing import Any
 from holdfast.events.base import Work
 from holdfast.events.work import (
     BackupRequested,
+    CheckRequested,
     DeviceProbeRequested,
     ForgetAdmitted,
     ImportRequested,
@@ -13,11 +14,13 @@ from holdfast.events.work import (
     ProbeRequested,
     PruneAdmitted,
     RestoreRequested,
+    RotatePasswordRequested,
 )
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.operations import (
     backup,
+    check,
     device_probe,
     forget,
     import_,
@@ -25,6 +28,7 @@ from holdfast.executor.operations import (
     probe,
     prune,
     restore,
+    rotate_password,
 )
 
 Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
@@ -38,4 +42,6 @@ OPERATES: dict[type[Work], Operate] = {
     ProbeRequested: probe.run,
     ImportRequested: import_.run,
     DeviceProbeRequested: device_probe.run,
+    CheckRequested: check.run,
+    RotatePasswordRequested: rotate_password.run,
 }

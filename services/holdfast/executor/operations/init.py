@@ -3,9 +3,6 @@
 It ends with a repository that opens, or with nothing left behind.
 """
 
-import re
-from collections.abc import Sequence
-
 from msgspec.structs import replace
 
 from holdfast.events.run import InitResult, RunStatus
@@ -13,6 +10,7 @@ from holdfast.events.work import InitRequested
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.hold import Reason, StoppedError
+from holdfast.executor.key_files import KeysOf
 from holdfast.executor.repositories import pinned
 from holdfast.executor.takeover import clear_predecessors_lock, end_predecessor
 from holdfast.kernel.errors import HoldfastError
@@ -25,24 +23,6 @@ from holdfast.storage.errors import DebrisError, ForeignRepositoryError
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
-
-
-class KeysOf:
-    """A storage's key files, as ``make_quick`` wants them."""
-
-    def __init__(self, storage: Backend) -> None:
-        self._storage = storage
-
-    async def names(self) -> Sequence[str]:
-        # What else may be there is a key that was being written when somebody died.
-        names = await self._storage.list_keys()
-        return [name for name in names if re.fullmatch(r"[0-9a-f]{64}", name)]
-
-    async def read(self, name: str) -> bytes:
-        return await self._storage.read_key(name)
-
-    async def write(self, name: str, content: bytes) -> None:
-        await self._storage.write_key(name, content)
 
 
 class Made:

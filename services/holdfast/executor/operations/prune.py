@@ -5,9 +5,10 @@ from holdfast.events.work import PruneAdmitted
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.locks import unless_locked
+from holdfast.executor.measure import measure
 from holdfast.executor.reach import reach
 from holdfast.executor.takeover import end_predecessor
-from holdfast.restic.commands import prune, stats
+from holdfast.restic.commands import prune
 
 
 async def run(attempt: Attempt, work: PruneAdmitted) -> Outcome:
@@ -19,9 +20,8 @@ async def _prune(attempt: Attempt, work: PruneAdmitted) -> Outcome:
     await end_predecessor(attempt)
     restic = await reach(attempt, work.address)
     await unless_locked(attempt, work.address, lambda: prune.run(restic), exclusive=True)
-    measured = await unless_locked(
-        attempt, work.address, lambda: stats.run(restic), exclusive=False
-    )
+    measured = await measure(restic)
     return Outcome(
-        status=RunStatus.SUCCESS, result=PruneResult(repository_size=measured.total_size)
+        status=RunStatus.SUCCESS,
+        result=PruneResult(repository_size=measured.raw_size, stats=measured),
     )

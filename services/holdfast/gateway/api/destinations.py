@@ -11,6 +11,7 @@ from holdfast.events.queries import (
     ImportSnapshots,
     ListDestinations,
     RemoveDestination,
+    RotatePassword,
     TestDestination,
 )
 from holdfast.events.views import DestinationView, RunAccepted
@@ -171,3 +172,18 @@ class DestinationRoutes(Controller):
         """Answers with `success` false, not with an error, when it cannot."""
         accepted = await catalog.ask(TestDestination(destination_id=destination_id))
         return TestOutcome.of(await catalog.wait_for_run(accepted.run_id, WAIT_SECONDS))
+
+    @post(
+        "/{destination_id:uuid}/rotate-password",
+        operation_id="rotateRepositoryPassword",
+        summary="Give the repository a new password",
+        status_code=202,
+        responses=problems(404, 409),
+    )
+    async def rotate_password(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunAccepted:
+        """Or finish a change that broke off. The recovery kit is to be made anew after it."""
+        return await catalog.ask(RotatePassword(destination_id=destination_id))

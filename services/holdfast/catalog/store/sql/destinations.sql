@@ -4,9 +4,9 @@ insert into destination (id, name, type, state, s3_endpoint, s3_bucket, s3_regio
                          local_device_id, parent_path, local_path, place,
                          sealed_secrets, password_is_ours, prune_timezone,
                          created_at, updated_at, max_runs, s3_addressing, s3_ca_certificate,
-                         sftp_host, sftp_port, sftp_user, sftp_path, sftp_host_key)
+                         sftp_host, sftp_port, sftp_user, sftp_path, sftp_host_key, verify_since)
 values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16,
-        $17, $18, $19, $20, $21, $22, $23);
+        $17, $18, $19, $20, $21, $22, $23, $15);
 
 -- name: destinations
 -- One, or all for null, with what can be restored from them.
@@ -22,8 +22,23 @@ select d.id, d.name, d.type, d.enabled, d.repository_id <> '' as repo_initialize
        nullif(d.sftp_host_key, '') as sftp_host_key,
        d.local_device_id, nullif(d.local_path, '') as local_path,
        d.prune_schedule, d.max_runs, total.snapshots as total_snapshots, d.repository_size as total_size,
-       total.last_backup_at, d.created_at, d.updated_at
+       total.last_backup_at, d.created_at, d.updated_at, d.checked_at,
+       case when known.damaged_since is not null then 'damaged'
+            when d.checked_at is null then 'unknown' else 'ok' end as health,
+       known.damaged_since,
+       coalesce(measured.restore_size, 0) as total_restore_size,
+       coalesce(measured.compression_ratio, 0) as compression_ratio
   from destination d
+ cross join lateral (
+       select min(g.found_at) as damaged_since
+         from damage g
+        where g.destination_id = d.id and g.cleared_at is null) known
+  left join lateral (
+       select m.restore_size, m.compression_ratio
+         from repository_stats m
+        where m.destination_id = d.id
+        order by m.day desc
+        limit 1) measured on true
  cross join lateral (
        select count(*) as snapshots, max(s.completed_at) as last_backup_at
          from snapshot s
@@ -161,3 +176,17 @@ update destination
 
 -- name: needs_prune
 select prune_needed from destination where id = $1 and state = 'ready';
+
+-- name: take_into_kit
+-- One a place: the one in use, or else the last that was.
+with shown as (
+    select distinct on (place) id
+      from destination
+     where state <> 'adding'
+     order by place, state = 'ready' desc, updated_at desc)
+update destination d
+   set in_recovery_kit = true
+  from shown
+ where d.id = shown.id
+returning d.id, d.name, d.state = 'ready' as in_use, d.sealed_secrets,
+          coalesce((select v.name from device v where v.id = d.local_device_id), '') as device;

@@ -32,7 +32,8 @@ update destination
  where id = $1;
 
 -- name: schedules
--- A page by id, after one or from the start.  Backups by configuration, prunes by destination;
+-- A page by id, after one or from the start, and no id is cut in two.  Backups by
+-- configuration, prunes and checks by destination;
 -- only times after "after" count.  What is switched off is there, too: its due times are put
 -- on record as skipped.
 with entry as (
@@ -48,13 +49,16 @@ with entry as (
      where c.deleted_at is null
        and ($1::uuid is null or c.id > $1)
     union all
-    select 'prune', d.id, d.prune_schedule, d.prune_timezone,
-           coalesce(d.last_prune_due_at, d.created_at), 0, null, null
+    select work.kind, d.id, work.schedule, d.prune_timezone,
+           coalesce(work.last_due_at, d.created_at), 0, null, null
       from destination d
-     where d.state = 'ready' and d.enabled and d.prune_schedule <> ''
+     cross join lateral (values
+           ('prune', d.prune_schedule, d.last_prune_due_at),
+           ('check', d.check_schedule, d.last_check_due_at)) work (kind, schedule, last_due_at)
+     where d.state = 'ready' and d.enabled and work.schedule <> ''
        and ($1::uuid is null or d.id > $1)
 )
-select * from entry order by id limit $2;
+select * from entry order by id fetch first $2 rows with ties;
 
 -- name: schedules_of
 -- Those of some configurations.
