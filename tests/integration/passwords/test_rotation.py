@@ -145,6 +145,8 @@ class House:
         self.destination_id = accepted.destination_id
         await self.do(accepted.run_id)
         assert (await run_of(self.deps, accepted.run_id)).status is RunStatus.SUCCESS
+        for row in await self.deps.pool.fetch("select id from run where operation = 'import'"):
+            await self.do(row["id"])  # what is in a repository that was there already
         self.grave.passed.clear()
 
     async def is_changed_from(self, before: DestinationSecrets) -> None:
