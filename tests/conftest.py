@@ -7,6 +7,7 @@ import pytest
 
 from holdfast.restic.binary import find_restic
 from support.servers import NatsServer, PostgresServer, RcloneS3
+from support.sshd import Sshd
 
 
 @pytest.fixture
@@ -36,6 +37,22 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RcloneS3]:
     """An S3 server that checks its keys; its objects are files."""
     server = RcloneS3(tmp_path_factory.mktemp("s3"))
     yield server.start()
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """An OpenSSH server that lets the tests' user in by a key.  Not to be harmed."""
+    server = Sshd(tmp_path_factory.mktemp("sshd"))
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def own_sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """One that the test may stop, freeze, and set up anew; not started yet."""
+    server = Sshd(tmp_path / "sshd")
+    yield server
     server.stop()
 
 

@@ -18,6 +18,7 @@ class Operation(StrEnum):
     PRUNE = "prune"
     INIT = "init"
     PROBE = "probe"
+    IMPORT = "import"
 
 
 class RunStatus(StrEnum):
@@ -56,18 +57,36 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     retryable: bool = False
 
 
-class InitResult(msgspec.Struct, frozen=True, kw_only=True, tag="init"):
-    """A repository is ready."""
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found out about a destination by reaching it."""
 
     repository_id: str
+    config_digest: str = ""
+    """By which the repository is known again without opening it."""
+    host_key: str = ""
+    """Of an SFTP server: it is pinned from now on."""
+    host_key_fingerprint: str = ""
+    """The same as SSH programs show it: ``SHA256:…``."""
+    free_bytes: int | None = None
+    """Space that is left; None where nobody says."""
+
+
+class InitResult(Reached, frozen=True, kw_only=True, tag="init"):
+    """A repository is ready."""
+
     adopted: bool = False
     """It was there before, and its password opened it."""
 
 
-class ProbeResult(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
+class ProbeResult(Reached, frozen=True, kw_only=True, tag="probe"):
     """A destination was reached and its repository opened."""
 
-    repository_id: str
+
+class ImportResult(msgspec.Struct, frozen=True, kw_only=True, tag="import"):
+    """The snapshots of a repository were told to the catalog."""
+
+    snapshots: int
+    """How many are in the repository."""
 
 
 class RestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="restore"):
@@ -91,7 +110,7 @@ class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag="prune"):
     """Bytes that remain at the destination."""
 
 
-Result = InitResult | ProbeResult | RestoreResult | ForgetResult | PruneResult
+Result = InitResult | ProbeResult | ImportResult | RestoreResult | ForgetResult | PruneResult
 
 
 class RunProgress(Event, frozen=True, kw_only=True):

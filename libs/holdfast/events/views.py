@@ -10,7 +10,7 @@ import msgspec
 from holdfast.events.base import AwareTime
 from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
 from holdfast.events.schedule import CatchUp, DueOutcome
-from holdfast.events.work import DestinationType
+from holdfast.events.work import DestinationType, S3Addressing
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +51,16 @@ class DestinationView(View, frozen=True, kw_only=True):
     s3_bucket: str | None = None
     s3_region: str | None = None
     s3_prefix: str | None = None
+    s3_addressing: S3Addressing | None = None
+    s3_ca_certificate: str | None = None
+    sftp_host: str | None = None
+    sftp_port: int | None = None
+    sftp_user: str | None = None
+    sftp_path: str | None = None
+    sftp_host_key: str | None = None
+    """The public key that the server must show."""
+    sftp_host_key_fingerprint: str | None = None
+    """Of that key, as SSH programs show it: ``SHA256:…``."""
     local_device_id: UUID | None = None
     local_path: str | None = None
     prune_schedule: str
@@ -62,6 +72,14 @@ class DestinationView(View, frozen=True, kw_only=True):
     last_backup_at: AwareTime | None = None
     created_at: AwareTime
     updated_at: AwareTime
+
+
+class DestinationChange(View, frozen=True, kw_only=True):
+    """A changed destination, and the run that tries what is to open it from now on."""
+
+    destination: DestinationView
+    run_id: UUID | None = None
+    """None: nothing had to be tried."""
 
 
 class DestinationRef(View, frozen=True, kw_only=True):
@@ -134,7 +152,8 @@ class SnapshotView(View, frozen=True, kw_only=True):
 
     id: UUID
     run_id: UUID
-    configuration_id: UUID
+    configuration_id: UUID | None
+    """None: it was found in an adopted repository, and is nobody's here."""
     app_id: UUID | None
     destination_id: UUID
     restic_snapshot_id: str | None

@@ -17,6 +17,15 @@ class DestinationType(StrEnum):
     SFTP = "sftp"
 
 
+class S3Addressing(StrEnum):
+    """Where the bucket's name goes in an S3 address."""
+
+    AUTO = "auto"
+    PATH = "path"
+    VIRTUAL = "virtual"
+    """In front of the host."""
+
+
 class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a repository is, without what opens it."""
 
@@ -29,6 +38,19 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     s3_bucket: str = ""
     s3_region: str = ""
     s3_prefix: str = ""
+    s3_addressing: S3Addressing = S3Addressing.AUTO
+    s3_ca_certificate: str = ""
+    """PEM; only this is trusted for the endpoint's certificate.  Empty: the machine's own."""
+    sftp_host: str = ""
+    sftp_port: int = 22
+    sftp_user: str = ""
+    sftp_path: str = ""
+    """The repository's own directory; without a slash in front it is below the user's home."""
+    sftp_host_key: str = ""
+    """The pinned host key (an OpenSSH public key), or until it is known: the fingerprint that it
+    must have, or nothing when the first key is to be trusted."""
+    config_digest: str = ""
+    """By which the repository is known again without opening it; empty: not known."""
     repository_id: str = ""
     """restic's id of the repository, once it is known: what is opened must have it."""
     cheap_key: bool = False
@@ -41,6 +63,10 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
     repo_password: str
     s3_access_key: str = ""
     s3_secret_key: str = ""
+    sftp_password: str = ""
+    sftp_private_key: str = ""
+    sftp_passphrase: str = ""
+    """Opens the private key, if it is encrypted."""
 
 
 class BackupTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,12 +134,20 @@ class InitRequested(Work, frozen=True, kw_only=True):
 
     address: DestinationAddress
     parent_path: str = ""
-    """For a local one: the path that the person named; it must exist already."""
+    """For a local or SFTP one: the path that the person named; it must exist already."""
 
 
 class ProbeRequested(Work, frozen=True, kw_only=True):
     """Test whether a destination can be reached and its repository opened."""
 
     TYPE: ClassVar[str] = "probe.requested"
+
+    address: DestinationAddress
+
+
+class ImportRequested(Work, frozen=True, kw_only=True):
+    """Look which snapshots are in a repository, and tell the catalog."""
+
+    TYPE: ClassVar[str] = "import.requested"
 
     address: DestinationAddress

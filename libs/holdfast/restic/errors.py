@@ -184,6 +184,7 @@ BY_WORDS: tuple[tuple[type[ResticError], str], ...] = (
         AccessDeniedError,
         r"access ?denied|permission denied|signaturedoesnotmatch|invalidaccesskeyid"
         r"|request signature we calculated does not match|no valid credentials"
+        r"|holdfast-sftp: (bad_credentials|host_key)"
         r"|unable to authenticate|401 unauthorized|403 forbidden",
     ),
     (
@@ -192,7 +193,7 @@ BY_WORDS: tuple[tuple[type[ResticError], str], ...] = (
         r"|no route to host|i/o timeout|tls handshake timeout|deadline exceeded"
         r"|broken pipe|unexpected eof|request ?timeout|too many requests|slow ?down"
         r"|reduce your request rate|internal ?(server)? ?error|bad gateway|gateway time-?out"
-        r"|service ?unavailable",
+        r"|service ?unavailable|holdfast-sftp: |ssh command exited|sftp: connection lost",
     ),
     (
         RepositoryDamagedError,

@@ -14,10 +14,12 @@ from holdfast.events.run import (
     ForgetResult,
     InitResult,
     Operation,
+    ProbeResult,
     PruneResult,
     RunCompleted,
     RunStatus,
 )
+from holdfast.events.work import ImportRequested
 from holdfast.kernel.ids import derived_id
 from holdfast.telemetry.logs import Log
 
@@ -81,12 +83,17 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
     """What an outcome means for the destination."""
     for destination_id in run.destination_ids:
         match run.operation, event.result:
-            case Operation.INIT, InitResult(repository_id=repository_id):
-                await destinations.destination_became_ready(
-                    connection, destination_id, repository_id, now
-                )
+            case Operation.INIT, InitResult() as result:
+                if await destinations.destination_became_ready(
+                    connection, destination_id, result, now
+                ):
+                    await _look_inside(connection, run, destination_id, result, now)
             case Operation.INIT, _:
                 await destinations.destination_failed(connection, destination_id)
+            case Operation.PROBE, ProbeResult() as result:
+                await destinations.was_probed(connection, run.id, destination_id, result, now)
+            case Operation.PROBE, _:
+                await destinations.not_probed(connection, run.id)
             case Operation.FORGET, ForgetResult(restic_snapshot_ids=forgotten):
                 await snapshots.forget(connection, destination_id, forgotten, now)
                 await destinations.prune_needed(connection, destination_id)
@@ -97,6 +104,23 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await destinations.prune_needed(connection, destination_id)
             case _:
                 pass
+
+
+async def _look_inside(
+    connection: Connection, run: RunRow, destination_id: UUID, result: InitResult, now: datetime
+) -> None:
+    """The snapshots of a repository that was adopted come into the catalog by a run."""
+    if not result.adopted:
+        return
+    addresses = await destinations.addresses(connection, [destination_id])
+    work = ImportRequested(
+        event_id=derived_id(ImportRequested.TYPE, run.id),
+        occurred_at=now,
+        run_id=derived_id("import", run.id),
+        site=run.event.site,
+        address=addresses[destination_id],
+    )
+    await runs.add(connection, runs.NewRun(operation=Operation.IMPORT, work=work))
 
 
 def _rest(status: RunStatus) -> RunStatus:

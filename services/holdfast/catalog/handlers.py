@@ -15,7 +15,7 @@ from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.events.due import BackupDue, PruneDue
 from holdfast.events.retention import ForgetRequested, PruneRequested
 from holdfast.events.run import Operation, RunCompleted, Trigger
-from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
+from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, SnapshotsFound
 from holdfast.events.work import ForgetAdmitted, PruneAdmitted
 from holdfast.kernel.errors import UnavailableError
 from holdfast.kernel.ids import derived_id
@@ -83,6 +83,14 @@ async def on_snapshot_failed(event: SnapshotFailed, deps: Deps) -> None:
     async with transaction(deps.pool) as connection:
         if await _is_current(connection, event):
             await snapshots.fail(connection, event)
+
+
+async def on_snapshots_found(event: SnapshotsFound, deps: Deps) -> None:
+    """Write down what a repository holds; what is on record already stays as it is."""
+    async with transaction(deps.pool) as connection:
+        if await _is_current(connection, event):
+            for found in event.snapshots:
+                await snapshots.add_found(connection, event, found, deps.now())
 
 
 async def on_run_completed(event: RunCompleted, deps: Deps) -> None:
@@ -164,7 +172,9 @@ def _wait_for_snapshots(event: RunCompleted, deps: Deps) -> None:
     log.warning("snapshots_never_told", run_id=str(event.run_id), claim=event.claim)
 
 
-async def _is_current(connection: Connection, event: SnapshotCompleted | SnapshotFailed) -> bool:
+async def _is_current(
+    connection: Connection, event: SnapshotCompleted | SnapshotFailed | SnapshotsFound
+) -> bool:
     """Whether who says this holds the run, or was the last to: its claim's number is the newest.
 
     After the run's end too, for its end may have overtaken this.

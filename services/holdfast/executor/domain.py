@@ -15,6 +15,7 @@ from holdfast.events.work import (
     BackupTarget,
     DestinationAddress,
     ForgetAdmitted,
+    ImportRequested,
     InitRequested,
     ProbeRequested,
     PruneAdmitted,
@@ -40,6 +41,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     PruneAdmitted: Operation.PRUNE,
     InitRequested: Operation.INIT,
     ProbeRequested: Operation.PROBE,
+    ImportRequested: Operation.IMPORT,
 }
 
 
@@ -87,11 +89,8 @@ def addresses_of(work: Work) -> tuple[DestinationAddress, ...]:
     """Every destination that *work* is about."""
     if isinstance(work, BackupRequested):
         return tuple(target.address for target in work.targets)
-    if isinstance(
-        work, RestoreRequested | ForgetAdmitted | PruneAdmitted | InitRequested | ProbeRequested
-    ):
-        return (work.address,)
-    return ()
+    address = getattr(work, "address", None)
+    return () if address is None else (address,)
 
 
 def outcome_id(event_type: type[Event], run_id: UUID, claim: int, *parts: object) -> UUID:

@@ -83,6 +83,8 @@ class _NoBus:
 SHOWN = (
     destinations.LocalDestinationRequest,
     destinations.S3DestinationRequest,
+    destinations.SftpDestinationRequest,
+    destinations.DestinationPatch,
     destinations.DestinationList,
     destinations.TestOutcome,
     devices.DeviceRequest,

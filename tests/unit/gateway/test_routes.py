@@ -101,20 +101,6 @@ CASES = [
         wrapped_as="destinations",
     ),
     Case("GET", f"{BACKUP}/destinations/{ID}", q.GetDestination(destination_id=ID), destination()),
-    Case(
-        "DELETE",
-        f"{BACKUP}/destinations/{ID}",
-        q.RemoveDestination(destination_id=ID),
-        q.Done(),
-        204,
-    ),
-    Case(
-        "DELETE",
-        f"{BACKUP}/destinations/{ID}?detach=true",
-        q.RemoveDestination(destination_id=ID, detach=True),
-        q.Done(),
-        204,
-    ),
     Case("GET", f"{BACKUP}/policies", q.ListPolicies(), (policy(),), wrapped_as="policies"),
     Case(
         "POST",

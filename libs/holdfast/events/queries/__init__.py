@@ -15,9 +15,12 @@ from holdfast.events.queries.configurations import (
 from holdfast.events.queries.destinations import (
     AddDestination,
     GetDestination,
+    ImportSnapshots,
     ListDestinations,
     RemoveDestination,
+    S3Provider,
     TestDestination,
+    UpdateDestination,
 )
 from holdfast.events.queries.devices import CreateApp, CreateDevice, ListApps, ListDevices
 from holdfast.events.queries.identity import (
@@ -105,7 +108,9 @@ __all__ = [
     "Query",
     "ReleaseClaim",
     "Released",
+    "ImportSnapshots",
     "RemoveDestination",
+    "S3Provider",
     "RestoreSnapshot",
     "RetentionView",
     "ScheduleEntries",
@@ -113,6 +118,7 @@ __all__ = [
     "SnapshotFact",
     "StartBackup",
     "TestDestination",
+    "UpdateDestination",
     "UpdateConfiguration",
     "UpdatePolicy",
     "VerifyToken",

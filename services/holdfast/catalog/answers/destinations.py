@@ -6,10 +6,12 @@ from msgspec.structs import replace
 
 from holdfast.catalog.answers.changed import destination_changed, policy_changed
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.domain.destination import (
-    NewDestination,
-    checked_secrets,
-    new_destination,
+from holdfast.catalog.domain.destination import NewDestination, checked_secrets, new_destination
+from holdfast.catalog.domain.destination_change import (
+    changed_address,
+    changed_secrets,
+    changed_view,
+    is_to_be_tried,
 )
 from holdfast.catalog.store import destinations, devices, outbox, policies, runs
 from holdfast.catalog.store.pool import Connection, reading, transaction
@@ -19,14 +21,18 @@ from holdfast.events.queries import (
     AddDestination,
     Done,
     GetDestination,
+    ImportSnapshots,
     ListDestinations,
     RemoveDestination,
     TestDestination,
+    UpdateDestination,
 )
 from holdfast.events.run import Operation, RunStatus
-from holdfast.events.views import DestinationView, RunAccepted
+from holdfast.events.views import DestinationChange, DestinationView, RunAccepted
 from holdfast.events.work import (
+    DestinationAddress,
     DestinationSecrets,
+    ImportRequested,
     InitRequested,
     ProbeRequested,
 )
@@ -85,21 +91,41 @@ async def answer_add_destination(query: AddDestination, deps: Deps) -> RunAccept
     return accepted
 
 
+async def answer_update_destination(query: UpdateDestination, deps: Deps) -> DestinationChange:
+    """Change what needs no test at once, and queue the run that tries what does.
+
+    InvalidRequestError, NotFoundError, ConflictError when the name is taken or another change
+    is being tried.
+    """
+    given = deps.secrets.open_envelope(query.sealed_secrets)
+    now, run_id = deps.now(), None
+    async with transaction(deps.pool) as connection:
+        view = await _locked(connection, query.destination_id)
+        changed = changed_view(view, query)
+        if changed != view:
+            await destinations.change(connection, changed, now)
+            await outbox.add(connection, destination_changed(view.id, Change.UPDATED, now))
+        if is_to_be_tried(query, given):
+            run_id = await _try(connection, view, query, given, deps)
+        view = await _locked(connection, query.destination_id)
+    deps.wake.set()
+    return DestinationChange(destination=view, run_id=run_id)
+
+
 async def answer_test_destination(query: TestDestination, deps: Deps) -> RunAccepted:
     """Queue a probe of a destination in use."""
-    destination_id, now = query.destination_id, deps.now()
     async with transaction(deps.pool) as connection:
-        if await destinations.find(connection, destination_id) is None:
-            raise _missing(destination_id)
-        address = (await destinations.addresses(connection, [destination_id]))[destination_id]
-        work = ProbeRequested(
-            event_id=new_id(),
-            occurred_at=now,
-            run_id=new_id(),
-            site=await destinations.site_of(connection, destination_id, deps.settings.site),
-            address=address,
-        )
-        accepted = await _queued(connection, Operation.PROBE, work, destination_id)
+        await _locked(connection, query.destination_id)
+        accepted = await _at(connection, query.destination_id, deps, ProbeRequested)
+    deps.wake.set()
+    return accepted
+
+
+async def answer_import_snapshots(query: ImportSnapshots, deps: Deps) -> RunAccepted:
+    """Queue a run that looks which snapshots are in a destination in use."""
+    async with transaction(deps.pool) as connection:
+        await _locked(connection, query.destination_id)
+        accepted = await _at(connection, query.destination_id, deps, ImportRequested)
     deps.wake.set()
     return accepted
 
@@ -134,6 +160,61 @@ async def answer_remove_destination(query: RemoveDestination, deps: Deps) -> Don
         await outbox.add(connection, destination_changed(destination_id, Change.DELETED, now))
     deps.wake.set()
     return Done()
+
+
+async def _locked(connection: Connection, destination_id: UUID) -> DestinationView:
+    """A destination in use, that nobody else changes or removes meanwhile."""
+    if await destinations.lock(connection, destination_id) is None:
+        raise _missing(destination_id)
+    view = await destinations.find(connection, destination_id)
+    if view is None:
+        raise _missing(destination_id)
+    return view
+
+
+async def _try(
+    connection: Connection,
+    view: DestinationView,
+    query: UpdateDestination,
+    given: DestinationSecrets,
+    deps: Deps,
+) -> UUID:
+    """The run that tries new credentials; until it has succeeded the old ones are in use."""
+    (sealed,) = await destinations.sealed_secrets(connection, [view.id])
+    secrets = changed_secrets(view.type, deps.secrets.open_destination(sealed), given)
+    ours = await destinations.password_is_ours(connection, view.id) and not given.repo_password
+    address = (await destinations.addresses(connection, [view.id]))[view.id]
+    tried = changed_address(address, query)
+    accepted = await _at(connection, view.id, deps, ProbeRequested, tried)
+    await destinations.try_change(
+        connection,
+        accepted.run_id,
+        deps.secrets.seal_destination(view.id, secrets),
+        password_is_ours=ours,
+        s3_ca_certificate=tried.s3_ca_certificate,
+    )
+    return accepted.run_id
+
+
+async def _at(
+    connection: Connection,
+    destination_id: UUID,
+    deps: Deps,
+    kind: type[ProbeRequested] | type[ImportRequested],
+    address: DestinationAddress | None = None,
+) -> RunAccepted:
+    """Queue a run of that *kind*, at the address on record unless another is to be tried."""
+    if address is None:
+        address = (await destinations.addresses(connection, [destination_id]))[destination_id]
+    work = kind(
+        event_id=new_id(),
+        occurred_at=deps.now(),
+        run_id=new_id(),
+        site=await destinations.site_of(connection, destination_id, deps.settings.site),
+        address=address,
+    )
+    operation = Operation.PROBE if kind is ProbeRequested else Operation.IMPORT
+    return await _queued(connection, operation, work, destination_id)
 
 
 async def _queued(

@@ -95,6 +95,6 @@ async def _secrets(
     """What opens the run's destinations, readable by this executor alone."""
     opened = {
         str(each.id): deps.secrets.open_destination(each)
-        for each in await destinations.sealed_secrets(connection, run.destination_ids)
+        for each in await destinations.sealed_secrets(connection, run.destination_ids, run.id)
     }
     return seal_to(public_key, msgspec.json.encode(opened), claim_purpose(run.id, number))

@@ -1,16 +1,22 @@
 """Where a destination is, spelled one way, so that the same place is known again."""
 
+import posixpath
 import re
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
 
 from holdfast.catalog.domain.admission import RUNS_PER_DESTINATION
 from holdfast.catalog.domain.paths import absolute_path
+from holdfast.catalog.domain.s3_place import checked_certificate, provider_endpoint, s3_place
 from holdfast.catalog.domain.text import checked_name, checked_text
 from holdfast.events.queries import AddDestination
-from holdfast.events.work import DestinationAddress, DestinationSecrets, DestinationType
+from holdfast.events.work import (
+    DestinationAddress,
+    DestinationSecrets,
+    DestinationType,
+    S3Addressing,
+)
 from holdfast.kernel.errors import InvalidRequestError
 
 DIRECTORY = "homelab-backups"
@@ -18,10 +24,11 @@ DIRECTORY = "homelab-backups"
 
 MOST_RUNS = 64
 
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
-_REGION = re.compile(r"[A-Za-z0-9-]{0,64}")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+LONGEST_KEY = 16 * 1024
+"""Bytes of a private key."""
+
+_HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|[0-9a-f:.]*:[0-9a-f:.]+(%[a-z0-9_.-]+)?")
+_HOST_KEY = re.compile(r"[a-z0-9@.-]+ AAAA[A-Za-z0-9+/]{30,}={0,2}|SHA256:[A-Za-z0-9+/]{43}")
 
 
 class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +45,13 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
     s3_bucket: str = ""
     s3_region: str = ""
     s3_prefix: str = ""
+    s3_addressing: S3Addressing = S3Addressing.AUTO
+    s3_ca_certificate: str = ""
+    sftp_host: str = ""
+    sftp_port: int = 22
+    sftp_user: str = ""
+    sftp_path: str = ""
+    sftp_host_key: str = ""
     max_runs: int = RUNS_PER_DESTINATION
 
     def address(self, destination_id: UUID, *, cheap_key: bool) -> DestinationAddress:
@@ -51,15 +65,27 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
             s3_bucket=self.s3_bucket,
             s3_region=self.s3_region,
             s3_prefix=self.s3_prefix,
+            s3_addressing=self.s3_addressing,
+            s3_ca_certificate=self.s3_ca_certificate,
+            sftp_host=self.sftp_host,
+            sftp_port=self.sftp_port,
+            sftp_user=self.sftp_user,
+            sftp_path=self.sftp_path,
+            sftp_host_key=self.sftp_host_key,
             cheap_key=cheap_key,
         )
 
 
 def new_destination(query: AddDestination) -> NewDestination:
     """What *query* asks for; InvalidRequestError names the field that will not do."""
-    if not 0 < query.max_runs <= MOST_RUNS:
-        raise InvalidRequestError(f"max_runs: {query.max_runs} is not from 1 to {MOST_RUNS}.")
-    return msgspec.structs.replace(_new_destination(query), max_runs=query.max_runs)
+    return msgspec.structs.replace(_new_destination(query), max_runs=checked_runs(query.max_runs))
+
+
+def checked_runs(value: int) -> int:
+    """How many runs it may serve at once.  Raises InvalidRequestError."""
+    if not 0 < value <= MOST_RUNS:
+        raise InvalidRequestError(f"max_runs: {value} is not from 1 to {MOST_RUNS}.")
+    return value
 
 
 def _new_destination(query: AddDestination) -> NewDestination:
@@ -70,15 +96,15 @@ def _new_destination(query: AddDestination) -> NewDestination:
         case DestinationType.S3:
             return _s3(name, query)
         case DestinationType.SFTP:
-            raise InvalidRequestError(
-                "type: SFTP destinations cannot be added in this version.",
-                guidance="Use type 's3' or 'local'.",
-            )
+            return _sftp(name, query)
 
 
 def checked_secrets(type_: DestinationType, secrets: DestinationSecrets) -> DestinationSecrets:
     """*secrets* if all that *type_* needs is there; the password may be empty: one is made."""
     for field, value in msgspec.structs.asdict(secrets).items():
+        if field == "sftp_private_key":
+            checked_text(value, "private_key", longest=LONGEST_KEY)
+            continue
         checked_text(value, field)
         if "\n" in value or "\r" in value:
             raise InvalidRequestError(f"{field} has a line break in it.")
@@ -89,7 +115,23 @@ def checked_secrets(type_: DestinationType, secrets: DestinationSecrets) -> Dest
                     f"{field.removeprefix('s3_')} is empty.",
                     guidance="Make an access key for the bucket and give both of its parts.",
                 )
+    if type_ is DestinationType.SFTP and not (secrets.sftp_password or secrets.sftp_private_key):
+        raise InvalidRequestError(
+            "password and private_key are both missing.", guidance="Give one of them."
+        )
     return secrets
+
+
+def checked_host_key(value: str) -> str:
+    """A public key without its comment, a fingerprint, or nothing.  Raises InvalidRequestError."""
+    text = " ".join(checked_text(value, "host_key").split()[:2])
+    if text and not _HOST_KEY.fullmatch(text):
+        raise InvalidRequestError(
+            f"host_key: {value!r} is neither a public key nor its fingerprint.",
+            guidance="Write 'ssh-ed25519 AAAA…' as in known_hosts (without the host), or "
+            "'SHA256:…' as ssh-keygen -l shows it.",
+        )
+    return text
 
 
 def _local(name: str, query: AddDestination) -> NewDestination:
@@ -110,61 +152,60 @@ def _local(name: str, query: AddDestination) -> NewDestination:
 
 
 def _s3(name: str, query: AddDestination) -> NewDestination:
-    endpoint, host = _endpoint(query.s3_endpoint)
-    if not _BUCKET.fullmatch(query.s3_bucket):
-        raise InvalidRequestError(f"bucket: {query.s3_bucket!r} is not the name of a bucket.")
-    if not _REGION.fullmatch(query.s3_region):
-        raise InvalidRequestError(f"region: {query.s3_region!r} is not the name of a region.")
-    prefix = _prefix(query.s3_prefix)
+    place = s3_place(
+        endpoint=query.s3_endpoint or provider_endpoint(query.s3_provider, query.s3_region),
+        bucket=query.s3_bucket,
+        region=query.s3_region,
+        prefix=query.s3_prefix,
+    )
     return NewDestination(
         name=name,
         type=DestinationType.S3,
-        place=f"s3:{host}/{query.s3_bucket}/{prefix}",
-        s3_endpoint=endpoint,
-        s3_bucket=query.s3_bucket,
-        s3_region=query.s3_region,
-        s3_prefix=prefix,
+        place=place.place,
+        s3_endpoint=place.endpoint,
+        s3_bucket=place.bucket,
+        s3_region=place.region,
+        s3_prefix=place.prefix,
+        s3_addressing=query.s3_addressing,
+        s3_ca_certificate=checked_certificate(query.s3_ca_certificate),
     )
 
 
-def _endpoint(value: str) -> tuple[str, str]:
-    """The endpoint in lower case without a slash at the end, and its host with the port.
-
-    Without a scheme it means https, and is kept without one, as providers print it.
-    """
-    text = checked_text(value, "endpoint", longest=500).strip().rstrip("/").lower()
-    if "@" in text:
-        # Not quoted back: what stands before the sign is secret.
+def _sftp(name: str, query: AddDestination) -> NewDestination:
+    host = checked_text(query.sftp_host, "host").strip().lower().strip("[]")
+    if not _HOST.fullmatch(host):
         raise InvalidRequestError(
-            "endpoint: an address has no user name or password in it.",
-            guidance="access_key and secret_key have fields of their own.",
+            f"host: {query.sftp_host!r} is not the name or address of a machine.",
+            guidance="Write it without sftp:// and without the path, as in nas.lan.",
         )
-    scheme, mark, _ = text.partition("://")
-    parts = urlsplit(text if mark else f"https://{text}")
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise InvalidRequestError(f"endpoint: {value!r} has no valid port.") from error
-    host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
-    if (
-        (mark and scheme not in _DEFAULT_PORTS)
-        or parts.path
-        or parts.query
-        or parts.fragment
-        or not _HOST.fullmatch(host)
-    ):
+    if not 0 < query.sftp_port < 65_536:
+        raise InvalidRequestError(f"port: {query.sftp_port} is not from 1 to 65535.")
+    user = checked_name(query.sftp_user, "user")
+    parent = _remote_path(query.path)
+    path = posixpath.normpath(posixpath.join(parent, DIRECTORY))
+    return NewDestination(
+        name=name,
+        type=DestinationType.SFTP,
+        place=f"sftp:{user}@{host}:{query.sftp_port}:{path}",
+        parent_path=parent,
+        sftp_host=host,
+        sftp_port=query.sftp_port,
+        sftp_user=user,
+        sftp_path=path,
+        sftp_host_key=checked_host_key(query.sftp_host_key),
+    )
+
+
+def _remote_path(value: str) -> str:
+    """Absolute, or below the user's home, where many servers put people; there '.' is the home."""
+    text = checked_text(value, "path").strip()
+    if text.startswith("/"):
+        return absolute_path(text, "path")
+    text = "." if text == "~" else text.removeprefix("~/")
+    if not text or ".." in text.split("/") or not text.isprintable():
         raise InvalidRequestError(
-            f"endpoint: {value!r} is not the address of an S3 service.",
-            guidance="Write a host such as s3.us-west-002.backblazeb2.com, or a URL such as "
-            "http://nas.lan:9000, without the bucket.",
+            f"path: {value!r} cannot be used.",
+            guidance="Write the directory on the server, as in /volume1/backups, or one below "
+            "the user's home, as in backups.",
         )
-    usual = _DEFAULT_PORTS[scheme if mark else "https"]
-    return text, host if port in (None, usual) else f"{host}:{port}"
-
-
-def _prefix(value: str) -> str:
-    """Path parts with one slash between and none around."""
-    parts = [part for part in checked_text(value, "prefix", longest=500).split("/") if part]
-    if any(part in (".", "..") or not part.isprintable() for part in parts):
-        raise InvalidRequestError(f"prefix: {value!r} cannot be used.")
-    return "/".join(parts)
+    return posixpath.normpath(text)

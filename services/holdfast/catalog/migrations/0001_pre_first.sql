@@ -62,14 +62,25 @@ create table destination (
     s3_bucket          text not null default '',
     s3_region          text not null default '',
     s3_prefix          text not null default '',
+    s3_addressing      text not null default 'auto',
+    s3_ca_certificate  text not null default '',
     local_device_id    uuid references device,
-    local_parent_path  text not null default '',
     local_path         text not null default '',
+    sftp_host          text not null default '',
+    sftp_port          integer not null default 22,
+    sftp_user          text not null default '',
+    sftp_path          text not null default '',
+    -- The public key that the server must show; while it is being added: what was asked for.
+    sftp_host_key      text not null default '',
+    -- The path that a person named, above the repository's own.
+    parent_path        text not null default '',
     -- Its place in one line, spelled one way: two destinations cannot share it.
     place              text not null,
     sealed_secrets     bytea not null,
     password_is_ours   boolean not null,
     repository_id      text not null default '',
+    -- Of the repository's config: by it another disk, or none, is found out without restic.
+    config_digest      text not null default '',
     prune_schedule     text not null default '0 4 * * 0',
     prune_timezone     text not null,
     last_prune_due_at  timestamptz,
@@ -184,7 +195,8 @@ create index run_unfinished on run (status) where status in ('queued', 'in_progr
 create table snapshot (
     id                 uuid primary key,
     run_id             uuid not null references run,
-    configuration_id   uuid not null references configuration,
+    -- null: found in an adopted repository, and nobody's here.
+    configuration_id   uuid references configuration,
     app_id             uuid references app,
     destination_id     uuid not null references destination,
     restic_snapshot_id text,
@@ -215,6 +227,15 @@ create index snapshot_by_run on snapshot (run_id);
 -- What can be restored: the totals of a destination read nothing else.
 create index snapshot_restorable on snapshot (destination_id, completed_at)
     where restic_snapshot_id is not null and forgotten_at is null;
+
+-- New credentials of a destination, until the run that tries them has ended.
+create table credential_change (
+    run_id            uuid primary key references run,
+    destination_id    uuid not null unique references destination,
+    sealed_secrets    bytea not null,
+    password_is_ours  boolean not null,
+    s3_ca_certificate text not null
+);
 
 -- One row for every time that a backup was due, and what became of it.
 create table expected_run (

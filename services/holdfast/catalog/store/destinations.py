@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from holdfast.catalog.domain.destination import NewDestination
@@ -12,9 +13,11 @@ from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import refusals, to_struct, to_structs
 from holdfast.catalog.store.sql import load
 from holdfast.events.changes import Change, DestinationChanged, PolicyChanged
+from holdfast.events.run import Reached
 from holdfast.events.views import DestinationView
 from holdfast.events.work import DestinationAddress
 from holdfast.kernel.ids import new_id
+from holdfast.storage.base import fingerprint_of
 
 SQL = load("destinations")
 
@@ -59,18 +62,25 @@ async def add(
             prune_timezone,
             now,
             new.max_runs,
+            new.s3_addressing,
+            new.s3_ca_certificate,
+            new.sftp_host,
+            new.sftp_port,
+            new.sftp_user,
+            new.sftp_path,
+            new.sftp_host_key,
         )
 
 
 async def listed(connection: Connection) -> tuple[DestinationView, ...]:
     """All destinations in use, by name."""
-    return to_structs(await connection.fetch(SQL["destinations"], None), DestinationView)
+    return tuple(_view(row) for row in await connection.fetch(SQL["destinations"], None))
 
 
 async def find(connection: Connection, destination_id: UUID) -> DestinationView | None:
     """One destination in use, or None."""
     row = await connection.fetchrow(SQL["destinations"], destination_id)
-    return None if row is None else to_struct(row, DestinationView)
+    return None if row is None else _view(row)
 
 
 async def lock(connection: Connection, destination_id: UUID) -> str | None:
@@ -111,23 +121,90 @@ async def site_of(connection: Connection, destination_id: UUID, default: str) ->
     return default if row is None or row["site"] is None else row["site"]
 
 
-async def sealed_secrets(connection: Connection, ids: Iterable[UUID]) -> tuple[SealedSecrets, ...]:
-    """What opens them, still sealed."""
-    return to_structs(await connection.fetch(SQL["sealed_secrets"], list(ids)), SealedSecrets)
+async def sealed_secrets(
+    connection: Connection, ids: Iterable[UUID], run_id: UUID | None = None
+) -> tuple[SealedSecrets, ...]:
+    """What opens them for a run, still sealed."""
+    rows = await connection.fetch(SQL["sealed_secrets"], list(ids), run_id)
+    return to_structs(rows, SealedSecrets)
+
+
+async def change(connection: Connection, view: DestinationView, now: datetime) -> None:
+    """Keep its name, whether it is used, and its limit.  ConflictError when the name is taken."""
+    with refusals():
+        await connection.execute(
+            SQL["change_destination"], view.id, view.name, view.enabled, view.max_runs, now
+        )
+
+
+async def password_is_ours(connection: Connection, destination_id: UUID) -> bool:
+    """Whether Holdfast made the password of its repository."""
+    ours: bool = await connection.fetchval(SQL["password_is_ours"], destination_id)
+    return ours
+
+
+async def try_change(
+    connection: Connection,
+    run_id: UUID,
+    sealed: SealedSecrets,
+    *,
+    password_is_ours: bool,
+    s3_ca_certificate: str,
+) -> None:
+    """Keep new credentials for the run that tries them.  ConflictError while another does."""
+    with refusals():
+        await connection.execute(
+            SQL["add_change"],
+            run_id,
+            sealed.id,
+            sealed.sealed_secrets,
+            password_is_ours,
+            s3_ca_certificate,
+        )
+
+
+async def was_probed(
+    connection: Connection, run_id: UUID, destination_id: UUID, result: Reached, now: datetime
+) -> None:
+    """It was reached; credentials that the run tried take the place of the old ones."""
+    await connection.execute(SQL["recognised"], destination_id, result.config_digest)
+    if await connection.fetchval(SQL["take_change"], run_id, result.host_key, now) is None:
+        return
+    await outbox.add(
+        connection,
+        DestinationChanged(
+            event_id=new_id(),
+            occurred_at=now,
+            destination_id=destination_id,
+            change=Change.UPDATED,
+        ),
+    )
+
+
+async def not_probed(connection: Connection, run_id: UUID) -> None:
+    """Credentials that the run tried are dropped; the old ones stay."""
+    await connection.execute(SQL["drop_change"], run_id)
 
 
 async def destination_became_ready(
-    connection: Connection, destination_id: UUID, repository_id: str, now: datetime
-) -> None:
+    connection: Connection, destination_id: UUID, result: Reached, now: datetime
+) -> bool:
     """Its init run has succeeded: from now on it is seen and used.
 
     The first one goes to the default policy, so that apps are protected from here on
-    without anybody having to attach it.  Told twice, it changes nothing.
+    without anybody having to attach it.  False: it was told before.
     """
     await policies.lock(connection)
-    row = await connection.fetchrow(SQL["destination_is_ready"], destination_id, repository_id, now)
+    row = await connection.fetchrow(
+        SQL["destination_is_ready"],
+        destination_id,
+        result.repository_id,
+        result.config_digest,
+        result.host_key,
+        now,
+    )
     if row is None:
-        return
+        return False
 
     await outbox.add(
         connection,
@@ -140,7 +217,7 @@ async def destination_became_ready(
     )
     policy_id = await policies.default_without_destination(connection)
     if policy_id is None:
-        return
+        return True
     await policies.set_destinations(connection, policy_id, [destination_id])
     await policies.touch(connection, policy_id, now)
     await outbox.add(
@@ -149,6 +226,7 @@ async def destination_became_ready(
             event_id=new_id(), occurred_at=now, policy_id=policy_id, change=Change.UPDATED
         ),
     )
+    return True
 
 
 async def destination_failed(connection: Connection, destination_id: UUID) -> None:
@@ -170,3 +248,8 @@ async def needs_prune(connection: Connection, destination_id: UUID) -> bool | No
     """Whether there is something to free; None: there is no such destination in use."""
     found: bool | None = await connection.fetchval(SQL["needs_prune"], destination_id)
     return found
+
+
+def _view(row: asyncpg.Record) -> DestinationView:
+    fingerprint = fingerprint_of(row["sftp_host_key"] or "") or None
+    return msgspec.convert({**row, "sftp_host_key_fingerprint": fingerprint}, DestinationView)

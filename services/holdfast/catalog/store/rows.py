@@ -19,6 +19,10 @@ _TAKEN = {
         "Another destination is at this place.",
         "Use that one, or choose another path or prefix.",
     ),
+    "credential_change_destination_id_key": (
+        "New credentials of this destination are being tried.",
+        "Wait for that run, or cancel it.",
+    ),
     "policy_name_key": ("Another policy has this name.", "Choose another name."),
     "configuration_tie": (
         "The app has a configuration with this policy already.",

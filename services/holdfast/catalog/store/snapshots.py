@@ -14,9 +14,16 @@ from holdfast.catalog.store.rows import to_structs
 from holdfast.catalog.store.sql import load
 from holdfast.events.queries import ListSnapshots, SnapshotFact
 from holdfast.events.run import Failure, RunStatus
-from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
+from holdfast.events.snapshot import (
+    FoundSnapshot,
+    SnapshotCompleted,
+    SnapshotFailed,
+    SnapshotsFound,
+)
 from holdfast.events.views import SnapshotView
 from holdfast.events.work import BackupRequested
+from holdfast.kernel.ids import derived_id
+from holdfast.restic.tags import parse_tags
 
 SQL = load("snapshots")
 
@@ -80,6 +87,36 @@ async def fail(connection: Connection, event: SnapshotFailed) -> bool:
     return done is not None
 
 
+async def add_found(
+    connection: Connection, event: SnapshotsFound, found: FoundSnapshot, now: datetime
+) -> None:
+    """Record a snapshot that is in a repository, unless it is on record."""
+    restic_id, destination_id = found.restic_snapshot_id, event.destination_id
+    if await connection.fetchval(SQL["move_found"], restic_id, destination_id) is not None:
+        return
+    tags = parse_tags(found.tags)
+    await connection.execute(
+        SQL["add_found"],
+        derived_id("found", destination_id, restic_id),
+        event.run_id,
+        _uuid(tags.configuration),
+        _uuid(tags.app),
+        destination_id,
+        restic_id,
+        found.hostname,
+        found.paths,
+        found.files_new,
+        found.files_changed,
+        found.files_unmodified,
+        found.data_added,
+        found.data_added_packed,
+        found.total_bytes_processed,
+        found.duration_seconds,
+        found.taken_at,
+        now,
+    )
+
+
 async def end_rest(
     connection: Connection, run_id: UUID, status: RunStatus, failure: Failure | None, now: datetime
 ) -> None:
@@ -132,3 +169,11 @@ async def listed(
 
 def _view(row: Any) -> SnapshotView:
     return msgspec.convert(dict(row), SnapshotView)
+
+
+def _uuid(text: str) -> UUID | None:
+    """An id that a tag holds; tags are anybody's, so it may be anything."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

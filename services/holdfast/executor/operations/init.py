@@ -6,18 +6,21 @@ It ends with a repository that opens, or with nothing left behind.
 import re
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from holdfast.events.run import InitResult, RunStatus
 from holdfast.events.work import InitRequested
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.hold import Reason, StoppedError
+from holdfast.executor.repositories import pinned
 from holdfast.executor.takeover import clear_predecessors_lock, end_predecessor
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import config, init
 from holdfast.restic.errors import RepositoryExistsError, WrongPasswordError
 from holdfast.restic.keyfile import make_quick
-from holdfast.storage.base import Backend, Found
+from holdfast.storage.base import Backend, Found, fingerprint_of
 from holdfast.storage.errors import DebrisError, ForeignRepositoryError
 from holdfast.telemetry.logs import Log
 
@@ -55,6 +58,8 @@ async def run(attempt: Attempt, work: InitRequested) -> Outcome:
     would be in the way for ever.
     """
     made = Made()
+    # Every connection of this run sees the same server, or none.
+    work = replace(work, address=await attempt.hold.guard(pinned(work.address)))
     try:
         return await attempt.hold.guard(_init(attempt, work, made))
     except StoppedError as stopped:
@@ -84,9 +89,17 @@ async def _init(attempt: Attempt, work: InitRequested, made: Made) -> Outcome:
         made.yes, adopted = True, False
     if work.address.cheap_key:
         await _quicken(attempt, storage, restic)
+    found = await storage.probe(write=False)
     return Outcome(
         status=RunStatus.SUCCESS,
-        result=InitResult(repository_id=repository_id, adopted=adopted),
+        result=InitResult(
+            repository_id=repository_id,
+            adopted=adopted,
+            config_digest=found.config_digest,
+            host_key=work.address.sftp_host_key,
+            host_key_fingerprint=fingerprint_of(work.address.sftp_host_key),
+            free_bytes=found.free_bytes,
+        ),
     )
 
 

@@ -1,24 +1,28 @@
-"""Destinations: add, list, look at, test, remove."""
+"""Destinations: add, list, look at, change, test, remove."""
 
 from uuid import UUID
 
-from litestar import Controller, delete, get, post
+from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 
 from holdfast.events.queries import (
     GetDestination,
+    ImportSnapshots,
     ListDestinations,
     RemoveDestination,
     TestDestination,
 )
-from holdfast.events.views import DestinationView
+from holdfast.events.views import DestinationView, RunAccepted
 from holdfast.gateway.api.problems import problems
 from holdfast.gateway.catalog_client import WAIT_SECONDS, CatalogClient
 from holdfast.gateway.schemas.destinations import (
     DestinationList,
+    DestinationPatch,
     LocalDestinationRequest,
+    RemovedDestination,
     S3DestinationRequest,
+    SftpDestinationRequest,
     TestOutcome,
 )
 
@@ -57,6 +61,23 @@ class DestinationRoutes(Controller):
         """Answers when the destination is ready, which takes seconds, or failed."""
         return await catalog.add_destination(data)
 
+    @post(
+        "/sftp",
+        operation_id="addSftpDestination",
+        summary="Add a directory of an SFTP server, and make or adopt its repository",
+        responses=problems(409, 422, 504),
+    )
+    async def add_sftp(
+        self,
+        data: JSONBody[SftpDestinationRequest],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> DestinationView:
+        """Answers when it is ready, or failed; `sftp_host_key_fingerprint` is the pinned key's.
+
+        Compare it with what `ssh-keygen -lf` says on the server.
+        """
+        return await catalog.add_destination(data)
+
     @get(
         "/",
         operation_id="listDestinations",
@@ -81,10 +102,26 @@ class DestinationRoutes(Controller):
         """Without its secrets."""
         return await catalog.ask(GetDestination(destination_id=destination_id))
 
+    @patch(
+        "/{destination_id:uuid}",
+        operation_id="updateDestination",
+        summary="Change a destination; what is absent stays",
+        responses=problems(404, 409, 422, 504),
+    )
+    async def change(
+        self,
+        destination_id: FromPath[UUID],
+        data: JSONBody[DestinationPatch],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> DestinationView:
+        """Credentials are tried against the real place first; if that fails the old ones stay."""
+        return await catalog.change_destination(destination_id, data)
+
     @delete(
         "/{destination_id:uuid}",
         operation_id="removeDestination",
         summary="Take a destination out of use; its data stays where it is",
+        status_code=200,
         responses=problems(404, 409),
     )
     async def remove(
@@ -92,9 +129,32 @@ class DestinationRoutes(Controller):
         destination_id: FromPath[UUID],
         catalog: NamedDependency[SkipValidation[CatalogClient]],
         detach: FromQuery[bool] = False,
-    ) -> None:
-        """A conflict while policies use it, unless `detach` takes it out of them."""
+    ) -> RemovedDestination:
+        """A conflict while policies use it, unless `detach` takes it out of them.
+
+        Holdfast deletes no repository; the answer says where it stays.
+        """
+        view = await catalog.ask(GetDestination(destination_id=destination_id))
         await catalog.ask(RemoveDestination(destination_id=destination_id, detach=detach))
+        return RemovedDestination.of(view)
+
+    @post(
+        "/{destination_id:uuid}/import",
+        operation_id="importSnapshots",
+        summary="Look which snapshots are in a destination's repository",
+        status_code=202,
+        responses=problems(404),
+    )
+    async def import_snapshots(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunAccepted:
+        """Those that are not on record are listed once the run has ended.
+
+        Adopting a repository does it by itself.
+        """
+        return await catalog.ask(ImportSnapshots(destination_id=destination_id))
 
     @post(
         "/{destination_id:uuid}/test",

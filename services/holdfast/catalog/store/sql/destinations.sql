@@ -1,10 +1,12 @@
 -- name: add_destination
 -- Not seen by anybody until its init run has succeeded.
 insert into destination (id, name, type, state, s3_endpoint, s3_bucket, s3_region, s3_prefix,
-                         local_device_id, local_parent_path, local_path, place,
+                         local_device_id, parent_path, local_path, place,
                          sealed_secrets, password_is_ours, prune_timezone,
-                         created_at, updated_at, max_runs)
-values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16);
+                         created_at, updated_at, max_runs, s3_addressing, s3_ca_certificate,
+                         sftp_host, sftp_port, sftp_user, sftp_path, sftp_host_key)
+values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16,
+        $17, $18, $19, $20, $21, $22, $23);
 
 -- name: destinations
 -- One, or all for null, with what can be restored from them.
@@ -12,6 +14,12 @@ select d.id, d.name, d.type, d.enabled, d.repository_id <> '' as repo_initialize
        d.repository_id,
        nullif(d.s3_endpoint, '') as s3_endpoint, nullif(d.s3_bucket, '') as s3_bucket,
        nullif(d.s3_region, '') as s3_region, nullif(d.s3_prefix, '') as s3_prefix,
+       case d.type when 's3' then d.s3_addressing end as s3_addressing,
+       nullif(d.s3_ca_certificate, '') as s3_ca_certificate,
+       nullif(d.sftp_host, '') as sftp_host,
+       case d.type when 'sftp' then d.sftp_port end as sftp_port,
+       nullif(d.sftp_user, '') as sftp_user, nullif(d.sftp_path, '') as sftp_path,
+       nullif(d.sftp_host_key, '') as sftp_host_key,
        d.local_device_id, nullif(d.local_path, '') as local_path,
        d.prune_schedule, d.max_runs, total.snapshots as total_snapshots, d.repository_size as total_size,
        total.last_backup_at, d.created_at, d.updated_at
@@ -42,7 +50,8 @@ select id, sealed_secrets
 -- name: destination_is_ready
 -- Its init run has succeeded.  No row: it was told before.
 update destination
-   set state = 'ready', repository_id = $2, updated_at = $3
+   set state = 'ready', repository_id = $2, config_digest = $3, sftp_host_key = $4,
+       updated_at = $5
  where id = $1 and state = 'adding'
 returning id;
 
@@ -63,7 +72,8 @@ update destination
 -- name: addresses
 -- Where they are, whether in use or not: a removed destination is still restored from.
 select id as destination_id, name, type, local_path, s3_endpoint, s3_bucket, s3_region,
-       s3_prefix, repository_id, password_is_ours as cheap_key
+       s3_prefix, s3_addressing, s3_ca_certificate, sftp_host, sftp_port, sftp_user, sftp_path,
+       sftp_host_key, config_digest, repository_id, password_is_ours as cheap_key
   from destination
  where id = any($1::uuid[]) and (enabled or not $2);
 
@@ -75,9 +85,40 @@ select d.id, v.site
  where d.id = any($1::uuid[]);
 
 -- name: sealed_secrets
-select id, sealed_secrets
-  from destination
- where id = any($1::uuid[]);
+-- For a run: the one that tries new credentials gets these.
+select d.id, coalesce(c.sealed_secrets, d.sealed_secrets) as sealed_secrets
+  from destination d
+  left join credential_change c on c.destination_id = d.id and c.run_id = $2
+ where d.id = any($1::uuid[]);
+
+-- name: change_destination
+-- What people may change without a test.
+update destination set name = $2, enabled = $3, max_runs = $4, updated_at = $5 where id = $1;
+
+-- name: password_is_ours
+select password_is_ours from destination where id = $1;
+
+-- name: add_change
+insert into credential_change (run_id, destination_id, sealed_secrets, password_is_ours,
+                               s3_ca_certificate)
+values ($1, $2, $3, $4, $5);
+
+-- name: take_change
+-- The run has reached the same repository with them.  No row: it tried none.
+with change as (delete from credential_change where run_id = $1 returning *)
+update destination d
+   set sealed_secrets = change.sealed_secrets, password_is_ours = change.password_is_ours,
+       s3_ca_certificate = change.s3_ca_certificate, sftp_host_key = $2, updated_at = $3
+  from change
+ where d.id = change.destination_id
+returning d.id;
+
+-- name: drop_change
+delete from credential_change where run_id = $1;
+
+-- name: recognised
+-- restic has opened it and found the same repository behind this config.
+update destination set config_digest = $2 where id = $1;
 
 -- name: prune_needed
 update destination set prune_needed = true where id = $1;

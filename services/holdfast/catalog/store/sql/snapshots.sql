@@ -22,6 +22,29 @@ update snapshot
  where id = $1 and status in ('queued', 'in_progress')
 returning id;
 
+-- name: move_found
+-- It was on record under a destination that was removed and led to the same repository.
+update snapshot s
+   set destination_id = $2, forgotten_at = null
+  from destination old, destination new
+ where s.restic_snapshot_id = $1
+   and old.id = s.destination_id and old.state = 'removed'
+   and new.id = $2 and new.id <> old.id and new.repository_id = old.repository_id
+returning s.id;
+
+-- name: add_found
+-- Whose it is, if it is anybody's here, its tags say.
+insert into snapshot (id, run_id, configuration_id, app_id, destination_id, restic_snapshot_id,
+                      hostname, paths, status, files_new, files_changed, files_unmodified,
+                      data_added, data_added_packed, total_size, duration, started_at,
+                      completed_at, created_at)
+select $1, $2, (select id from configuration where id = $3), (select id from app where id = $4),
+       $5, $6, $7, $8, 'success', $9, $10, $11, $12, $13, $14, $15, $16,
+       $16 + make_interval(secs => $15), $17
+ where not exists (
+       select from snapshot where destination_id = $5 and restic_snapshot_id = $6)
+on conflict (id) do nothing;
+
 -- name: end_rest
 update snapshot
    set status = $2, failure = $3, completed_at = $4
