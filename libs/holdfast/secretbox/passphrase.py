@@ -32,8 +32,9 @@ def seal_with_passphrase(passphrase: Secret, plaintext: bytes, purpose: str) -> 
 def open_with_passphrase(passphrase: Secret, sealed: PassphraseSealed, purpose: str) -> bytes:
     """What was sealed; as slow as sealing.
 
-    Raises EmptyPassphraseError; WrongPassphraseError, also when the file was changed: the two look alike; and
-    KdfParametersError when the parameters would make guessing cheap, or take all memory.
+    Raises EmptyPassphraseError; WrongPassphraseError, also when the file was changed, for the
+    two look alike; and KdfParametersError when the parameters would make guessing cheap, or take
+    all the memory.
     """
     key = passphrase_key(passphrase, sealed.kdf)
     try:

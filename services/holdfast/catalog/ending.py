@@ -120,7 +120,7 @@ async def _look_inside(
         site=run.event.site,
         address=addresses[destination_id],
     )
-    await runs.add(connection, runs.NewRun(operation=Operation.IMPORT, work=work))
+    await runs.add(connection, [runs.NewRun(operation=Operation.IMPORT, work=work)])
 
 
 def _rest(status: RunStatus) -> RunStatus:

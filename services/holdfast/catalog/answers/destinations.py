@@ -116,7 +116,7 @@ async def answer_test_destination(query: TestDestination, deps: Deps) -> RunAcce
     """Queue a probe of a destination in use."""
     async with transaction(deps.pool) as connection:
         await _locked(connection, query.destination_id)
-        accepted = await _at(connection, query.destination_id, deps, ProbeRequested)
+        accepted = await look_at(connection, query.destination_id, deps, ProbeRequested)
     deps.wake.set()
     return accepted
 
@@ -125,7 +125,7 @@ async def answer_import_snapshots(query: ImportSnapshots, deps: Deps) -> RunAcce
     """Queue a run that looks which snapshots are in a destination in use."""
     async with transaction(deps.pool) as connection:
         await _locked(connection, query.destination_id)
-        accepted = await _at(connection, query.destination_id, deps, ImportRequested)
+        accepted = await look_at(connection, query.destination_id, deps, ImportRequested)
     deps.wake.set()
     return accepted
 
@@ -185,7 +185,7 @@ async def _try(
     ours = await destinations.password_is_ours(connection, view.id) and not given.repo_password
     address = (await destinations.addresses(connection, [view.id]))[view.id]
     tried = changed_address(address, query)
-    accepted = await _at(connection, view.id, deps, ProbeRequested, tried)
+    accepted = await look_at(connection, view.id, deps, ProbeRequested, tried)
     await destinations.try_change(
         connection,
         accepted.run_id,
@@ -196,7 +196,7 @@ async def _try(
     return accepted.run_id
 
 
-async def _at(
+async def look_at(
     connection: Connection,
     destination_id: UUID,
     deps: Deps,

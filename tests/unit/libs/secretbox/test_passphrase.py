@@ -45,9 +45,7 @@ def test_a_changed_byte_is_found_out(sealed: PassphraseSealed) -> None:
     changed = bytes([sealed.sealed[0] ^ 1]) + sealed.sealed[1:]
 
     with pytest.raises(WrongPassphraseError):
-        open_with_passphrase(
-            PASSPHRASE, msgspec.structs.replace(sealed, sealed=changed), "export"
-        )
+        open_with_passphrase(PASSPHRASE, msgspec.structs.replace(sealed, sealed=changed), "export")
 
 
 def test_parameters_that_make_guessing_cheap_are_refused(sealed: PassphraseSealed) -> None:
