@@ -15,6 +15,7 @@ EVENTS: dict[str, type[Event]] = {
         work.InitRequested,
         work.ProbeRequested,
         work.ImportRequested,
+        work.RebuildRequested,
         run.RunProgress,
         run.RunCompleted,
         run.RunCancelRequested,

@@ -49,6 +49,7 @@ ROADS: dict[type[Event], Road] = {
     work.InitRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ImportRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.RebuildRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     run.RunProgress: _road(
         EXECUTOR, GATEWAY, "At most one a second for a run and destination; may be lost."
     ),

@@ -19,6 +19,7 @@ class Operation(StrEnum):
     INIT = "init"
     PROBE = "probe"
     IMPORT = "import"
+    REBUILD = "rebuild"
 
 
 class RunStatus(StrEnum):
@@ -44,6 +45,8 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     RETENTION = "retention"
     RETRY = "retry"
+    REBUILD = "rebuild"
+    """The history of an instance is brought back."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +90,17 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True, tag="import"):
 
     snapshots: int
     """How many are in the repository."""
+    repository_id: str = ""
+
+
+class RebuildResult(msgspec.Struct, frozen=True, kw_only=True, tag="rebuild"):
+    """A repository was asked for the settings that it carries; another run brings snapshots."""
+
+    repository_id: str
+    manifest_at: AwareTime | None = None
+    """When the settings were written; None: it carries none."""
+    left_out: tuple[str, ...] = ()
+    """What of them was left out, and why; added by the catalog."""
 
 
 class RestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="restore"):
@@ -110,7 +124,15 @@ class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag="prune"):
     """Bytes that remain at the destination."""
 
 
-Result = InitResult | ProbeResult | ImportResult | RestoreResult | ForgetResult | PruneResult
+Result = (
+    InitResult
+    | ProbeResult
+    | ImportResult
+    | RebuildResult
+    | RestoreResult
+    | ForgetResult
+    | PruneResult
+)
 
 
 class RunProgress(Event, frozen=True, kw_only=True):

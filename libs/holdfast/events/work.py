@@ -151,3 +151,11 @@ class ImportRequested(Work, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "import.requested"
 
     address: DestinationAddress
+
+
+class RebuildRequested(Work, frozen=True, kw_only=True):
+    """Find the newest settings that a repository carries, and tell the catalog."""
+
+    TYPE: ClassVar[str] = "rebuild.requested"
+
+    address: DestinationAddress

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
+from holdfast.catalog.rebuilding import follow_rebuild
 from holdfast.catalog.retrying import queue_retry
 from holdfast.catalog.store import destinations, outbox, runs, snapshots
 from holdfast.catalog.store.pool import Connection
@@ -12,10 +13,12 @@ from holdfast.catalog.store.runs import RunRow
 from holdfast.events.run import (
     Failure,
     ForgetResult,
+    ImportResult,
     InitResult,
     Operation,
     ProbeResult,
     PruneResult,
+    RebuildResult,
     RunCompleted,
     RunStatus,
 )
@@ -43,6 +46,8 @@ async def record_end(connection: Connection, run: RunRow, event: RunCompleted, d
     if not ended:
         return
     await _follow(connection, run, event, now)
+    if isinstance(event.result, RebuildResult):
+        await follow_rebuild(connection, run, event.result, deps)
     if run.operation is Operation.BACKUP and event.status in (RunStatus.PARTIAL, RunStatus.FAILED):
         await queue_retry(connection, run, deps)
     await runs.admit_queued(connection, now)
@@ -92,6 +97,8 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await destinations.destination_failed(connection, destination_id)
             case Operation.PROBE, ProbeResult() as result:
                 await destinations.was_probed(connection, run.id, destination_id, result, now)
+            case Operation.IMPORT, ImportResult(repository_id=repository_id):
+                await destinations.identified(connection, destination_id, repository_id)
             case Operation.PROBE, _:
                 await destinations.not_probed(connection, run.id)
             case Operation.FORGET, ForgetResult(restic_snapshot_ids=forgotten):

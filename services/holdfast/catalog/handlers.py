@@ -7,6 +7,7 @@ id, and an outcome is written only where there is none.
 from datetime import timedelta
 
 from holdfast.bus.errors import RetryLater
+from holdfast.catalog.adopting import record_found
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.due import record_due
 from holdfast.catalog.ending import record_end
@@ -89,8 +90,9 @@ async def on_snapshots_found(event: SnapshotsFound, deps: Deps) -> None:
     """Write down what a repository holds; what is on record already stays as it is."""
     async with transaction(deps.pool) as connection:
         if await _is_current(connection, event):
-            for found in event.snapshots:
-                await snapshots.add_found(connection, event, found, deps.now())
+            run = await runs.lock(connection, event.run_id)
+            rebuilding = run is not None and run.trigger is Trigger.REBUILD
+            await record_found(connection, event, deps.now(), rebuilding=rebuilding)
 
 
 async def on_run_completed(event: RunCompleted, deps: Deps) -> None:

@@ -129,6 +129,74 @@ def status() -> None:
     sys.exit(run_status())
 
 
+PASSPHRASE = click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Holds the passphrase of the secrets; without it you are asked.",
+)
+
+
+@main.command("export")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write here, mode 0600."
+)
+@PASSPHRASE
+@click.option("--without-secrets", is_flag=True, help="Leave out what opens the destinations.")
+def export(out: Path | None, passphrase_file: Path | None, without_secrets: bool) -> None:
+    """Write all settings into one file, what opens the destinations under a passphrase."""
+    from holdfast.cli.portable import export as run_export
+
+    sys.exit(run_export(out, passphrase_file, without_secrets=without_secrets))
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--from",
+    "tool",
+    type=click.Choice(["holdfast", "backrest", "resticprofile", "autorestic"]),
+    default="holdfast",
+    show_default=True,
+    help="Whose file it is.",
+)
+@PASSPHRASE
+@click.option("--dry-run", is_flag=True, help="Only say what would come of it.")
+@click.option("--replace", is_flag=True, help="Take the file's version of what differs.")
+def import_(
+    file: Path, tool: str, passphrase_file: Path | None, dry_run: bool, replace: bool
+) -> None:
+    """Bring in the settings of FILE: an export, or the configuration of another tool."""
+    from holdfast.cli.portable import bring_in
+
+    sys.exit(bring_in(file, tool, passphrase_file, dry_run=dry_run, replace=replace))
+
+
+@main.command()
+@click.option(
+    "--from",
+    "repositories",
+    multiple=True,
+    required=True,
+    metavar="REPOSITORY",
+    help="As restic writes it: /path, or s3:https://host/bucket/prefix; may be given again.",
+)
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="The repository's password, one file for each --from; otherwise you are asked.",
+)
+def rebuild(repositories: tuple[str, ...], password_file: tuple[Path, ...]) -> None:
+    """Bring apps, settings and history back from the repositories alone.
+
+    For an empty instance, after the loss of the database.  S3 keys are taken from
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+    """
+    from holdfast.cli.rebuild import rebuild as run_rebuild
+
+    sys.exit(run_rebuild(repositories, password_file))
+
+
 @main.command()
 def doctor() -> None:
     """Say what is there, what is missing, and the command that mends it."""

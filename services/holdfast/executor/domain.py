@@ -19,6 +19,7 @@ from holdfast.events.work import (
     InitRequested,
     ProbeRequested,
     PruneAdmitted,
+    RebuildRequested,
     RestoreRequested,
 )
 from holdfast.kernel.errors import HoldfastError
@@ -42,6 +43,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     InitRequested: Operation.INIT,
     ProbeRequested: Operation.PROBE,
     ImportRequested: Operation.IMPORT,
+    RebuildRequested: Operation.REBUILD,
 }
 
 

@@ -5,8 +5,9 @@ from uuid import UUID
 
 import msgspec
 
+from holdfast.events import views
 from holdfast.events.portable import Export
-from holdfast.events.queries.base import Query
+from holdfast.events.queries.base import Done, Query
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,3 +71,52 @@ class ImportSettings(Query[ImportReport], frozen=True, kw_only=True):
     dry_run: bool = False
     replace: bool = False
     """Take the file's version of what is there and differs; otherwise that is a conflict."""
+
+
+class ManifestDue(msgspec.Struct, frozen=True, kw_only=True):
+    """Which repositories do not carry the present settings yet."""
+
+    destination_ids: tuple[UUID, ...] = ()
+    digest: str = ""
+    export: Export | None = None
+    """The settings, if any repository is to get them."""
+
+
+class GetManifest(Query[ManifestDue], frozen=True, kw_only=True):
+    """Ask which of these destinations are to get the settings along."""
+
+    SUBJECT = "catalog.manifest.get"
+    REPLY = ManifestDue
+
+    destination_ids: tuple[UUID, ...]
+
+
+class ManifestKept(Query[Done], frozen=True, kw_only=True):
+    """A repository carries the settings of that digest."""
+
+    SUBJECT = "catalog.manifest.kept"
+    REPLY = Done
+
+    destination_id: UUID
+    digest: str
+
+
+class ManifestFound(Query[Done], frozen=True, kw_only=True):
+    """The settings that a repository carries; they count when the run has ended well."""
+
+    SUBJECT = "catalog.manifest.found"
+    REPLY = Done
+
+    run_id: UUID
+    claim: int
+    """Proves that the teller still holds the run."""
+    export: Export
+
+
+class RebuildFrom(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue the run that brings settings, then the one that brings history, back."""
+
+    SUBJECT = "catalog.destination.rebuild"
+    REPLY = views.RunAccepted
+
+    destination_id: UUID

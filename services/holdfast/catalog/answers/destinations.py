@@ -35,10 +35,18 @@ from holdfast.events.work import (
     ImportRequested,
     InitRequested,
     ProbeRequested,
+    RebuildRequested,
 )
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
 from holdfast.secretbox.tokens import new_repository_password
+
+LOOKS: dict[type[Work], Operation] = {
+    ProbeRequested: Operation.PROBE,
+    ImportRequested: Operation.IMPORT,
+    RebuildRequested: Operation.REBUILD,
+}
+"""Runs that only look at a destination."""
 
 
 async def answer_list_destinations(
@@ -200,7 +208,7 @@ async def look_at(
     connection: Connection,
     destination_id: UUID,
     deps: Deps,
-    kind: type[ProbeRequested] | type[ImportRequested],
+    kind: type[ProbeRequested] | type[ImportRequested] | type[RebuildRequested],
     address: DestinationAddress | None = None,
 ) -> RunAccepted:
     """Queue a run of that *kind*, at the address on record unless another is to be tried."""
@@ -213,8 +221,7 @@ async def look_at(
         site=await destinations.site_of(connection, destination_id, deps.settings.site),
         address=address,
     )
-    operation = Operation.PROBE if kind is ProbeRequested else Operation.IMPORT
-    return await _queued(connection, operation, work, destination_id)
+    return await _queued(connection, LOOKS[kind], work, destination_id)
 
 
 async def _queued(

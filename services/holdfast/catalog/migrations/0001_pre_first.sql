@@ -88,6 +88,8 @@ create table destination (
     prune_needed       boolean not null default false,
     max_runs           integer not null default 4 check (max_runs > 0),
     repository_size    bigint not null default 0,
+    -- Of the settings that its repository carries; empty: none that we know of.
+    manifest_digest    text not null default '',
     created_at         timestamptz not null,
     updated_at         timestamptz not null
 );
@@ -235,6 +237,12 @@ create table credential_change (
     sealed_secrets    bytea not null,
     password_is_ours  boolean not null,
     s3_ca_certificate text not null
+);
+
+-- Settings found in a repository, until the run that found them has ended.
+create table found_manifest (
+    run_id uuid primary key references run,
+    export jsonb not null
 );
 
 -- One row for every time that a backup was due, and what became of it.

@@ -1,7 +1,10 @@
 """All settings at once: read as one document, and written as a plan says."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
+
+import msgspec
 
 from holdfast.catalog.domain.portable import Plan, Step, place_of
 from holdfast.catalog.store import policies
@@ -58,6 +61,29 @@ async def write(
         for configuration in plan.configurations:
             if configuration.is_written:
                 await connection.execute(SQL["put_configuration"], configuration.item, now)
+
+
+async def manifest_due(connection: Connection, ids: Sequence[UUID]) -> tuple[str, tuple[UUID, ...]]:
+    """The digest of all settings, and which of the destinations do not carry it."""
+    digest: str = await connection.fetchval(SQL["manifest_digest"])
+    rows = await connection.fetch(SQL["manifest_due"], ids, digest)
+    return digest, tuple(row["id"] for row in rows)
+
+
+async def manifest_kept(connection: Connection, destination_id: UUID, digest: str) -> None:
+    """Its repository carries the settings of that digest."""
+    await connection.execute(SQL["manifest_kept"], destination_id, digest)
+
+
+async def add_found(connection: Connection, run_id: UUID, export: Export) -> None:
+    """Keep what a run found, until it has ended."""
+    await connection.execute(SQL["add_found_manifest"], run_id, export)
+
+
+async def take_found(connection: Connection, run_id: UUID) -> Export | None:
+    """What the run found, once."""
+    found = await connection.fetchval(SQL["take_found_manifest"], run_id)
+    return None if found is None else msgspec.convert(found, Export)
 
 
 async def _device(connection: Connection, step: Step[PortableDevice]) -> None:

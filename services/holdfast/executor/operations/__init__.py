@@ -11,11 +11,21 @@ from holdfast.events.work import (
     InitRequested,
     ProbeRequested,
     PruneAdmitted,
+    RebuildRequested,
     RestoreRequested,
 )
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
-from holdfast.executor.operations import backup, forget, import_, init, probe, prune, restore
+from holdfast.executor.operations import (
+    backup,
+    forget,
+    import_,
+    init,
+    probe,
+    prune,
+    rebuild,
+    restore,
+)
 
 Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
 
@@ -27,4 +37,5 @@ OPERATES: dict[type[Work], Operate] = {
     InitRequested: init.run,
     ProbeRequested: probe.run,
     ImportRequested: import_.run,
+    RebuildRequested: rebuild.run,
 }

@@ -130,3 +130,6 @@ update destination
 
 -- name: needs_prune
 select prune_needed from destination where id = $1 and state = 'ready';
+
+-- name: identified
+update destination set repository_id = $2 where id = $1 and repository_id = '';

@@ -129,3 +129,35 @@ update destination set id = $2, created_at = $3, sealed_secrets = $4 where id = 
 update run
    set destination_ids = array_replace(destination_ids, $1, $2)
  where $1::uuid = any(destination_ids);
+
+-- name: manifest_digest
+-- Of all settings, as rows: equal when no setting has changed.
+select md5(coalesce(string_agg(line, E'\n' order by line), '')) from (
+    select row('device', d.*)::text as line from device d
+    union all
+    select row('app', a.*)::text from app a
+    union all
+    select row('policy', p.*)::text from policy p
+    union all
+    select row('listed', pd.*)::text from policy_destination pd
+    union all
+    select row('configuration', c.*)::text from configuration c where deleted_at is null
+    union all
+    select row('destination', id, name, type, enabled, place, local_device_id, sftp_host_key,
+               s3_addressing, s3_ca_certificate, repository_id, password_is_ours, prune_schedule,
+               prune_timezone, max_runs)::text
+      from destination where state = 'ready') as lines;
+
+-- name: manifest_due
+select id from destination where id = any($1::uuid[]) and manifest_digest <> $2;
+
+-- name: manifest_kept
+update destination set manifest_digest = $2 where id = $1;
+
+-- name: add_found_manifest
+insert into found_manifest (run_id, export)
+values ($1, $2)
+on conflict (run_id) do update set export = excluded.export;
+
+-- name: take_found_manifest
+delete from found_manifest where run_id = $1 returning export;
