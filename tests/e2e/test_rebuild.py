@@ -87,7 +87,7 @@ def test_the_repositories_alone_bring_everything_back(
             "repo_password": PASSWORD,
         },
     )
-    policy = api.policy("both", local, cloud, keep_daily=7, jitter_seconds=90)
+    policy = api.policy("both", local, cloud, keep_last=50, jitter_seconds=90)
     trees = {name: make_tree(tmp_path / name) for name in ("notes", "photos")}
     ties = {
         name: api.configuration(api.app(name, tree), policy, exclude_paths=["*.tmp"])
@@ -116,7 +116,9 @@ def test_the_repositories_alone_bring_everything_back(
     )  # fmt: skip
 
     assert answer.returncode == 0, answer.stdout + answer.stderr + found.process.tail()
-    assert differences_of(before, picture(api)) == {}
+    different = differences_of(before, picture(api))
+    print(*(f"{kind}: {what}" for kind, what in different.items()), sep="\n")
+    assert not different
     newest = api.snapshots(app_id=ties["notes"]["app_id"], destination_id=cloud["id"])[0]
     api.restore(newest, tmp_path / "back")
     assert differences(content, manifest(tmp_path / "back" / str(trees["notes"])[1:])) == []

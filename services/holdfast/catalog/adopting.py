@@ -2,7 +2,8 @@
 
 A snapshot of ours names its app, its configuration and its run, so that its row is the one that
 was there, with the same ids.  One of somebody else's belongs to the app that has exactly its
-paths on the device of its host name, if there is one, and is nobody's otherwise.
+paths on the device of its host name, or the name that another tool gave it in a tag, if there is
+one, and is nobody's otherwise.
 """
 
 from collections.abc import Sequence
@@ -44,7 +45,8 @@ async def _record(
     rebuilding: bool,
 ) -> None:
     destination_id, restic_id = event.destination_id, found.restic_snapshot_id
-    if await snapshots.is_known(connection, destination_id, restic_id):
+    owned = await snapshots.is_owned(connection, destination_id, restic_id)
+    if owned:
         return
     tags = parse_tags(found.tags)
     run_id, configuration_id, app_id = _uuid(tags.run), _uuid(tags.configuration), _uuid(tags.app)
@@ -54,6 +56,10 @@ async def _record(
         owner = await snapshots.owner_by_id(connection, configuration_id)
     else:
         owner = await snapshots.owner_by_paths(connection, destination_id, found)
+    if owned is False:
+        if owner is None:
+            return
+        await snapshots.drop_unowned(connection, destination_id, restic_id)
     row = FoundRow(
         id=derived_id("found", destination_id, restic_id), run_id=event.run_id, owner=owner
     )

@@ -90,6 +90,10 @@ async def on_snapshots_found(event: SnapshotsFound, deps: Deps) -> None:
     """Write down what a repository holds; what is on record already stays as it is."""
     async with transaction(deps.pool) as connection:
         if await _is_current(connection, event):
+            if not await destinations.addresses(connection, [event.destination_id]):
+                # It has another id since a rebuild, which tells all of this again.
+                log.info("destination_gone", destination_id=str(event.destination_id))
+                return
             run = await runs.lock(connection, event.run_id)
             rebuilding = run is not None and run.trigger is Trigger.REBUILD
             await record_found(connection, event, deps.now(), rebuilding=rebuilding)

@@ -82,6 +82,10 @@ class GatewayClient:
         given = {name: str(value) for name, value in parameters.items() if value is not None}
         return msgspec.json.decode(self._send("POST", path, body, given), type=reply)
 
+    def delete(self, path: str) -> None:
+        """DELETE below /api/v1."""
+        self._send("DELETE", path)
+
     def events(self) -> Iterator[ServerEvent]:
         """Follow the event stream until the caller stops reading."""
         try:

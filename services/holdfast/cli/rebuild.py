@@ -37,17 +37,21 @@ def rebuild(repositories: Sequence[str], password_files: Sequence[Path]) -> int:
     ]
     with GatewayClient.find() as client:
         device = device_of(client)
-        added = [
-            _add(client, device, url, password)
-            for url, password in zip(repositories, passwords, strict=True)
-        ]
+        added = []
+        for url, password in zip(repositories, passwords, strict=True):
+            destination_id, code = _add(client, device, url, password)
+            if code:
+                return code
+            added.append(destination_id)
         codes = [_from(client, each) for each in added]
         _tell(client)
     return max(codes)
 
 
-def _add(client: GatewayClient, device: PortableDevice, url: str, password: str) -> UUID:
-    """The id of the destination, which may be there from an attempt before."""
+def _add(
+    client: GatewayClient, device: PortableDevice, url: str, password: str
+) -> tuple[UUID, int]:
+    """The destination, which may be there from an attempt before, and whether it opens."""
     now = datetime.now(UTC)
     destination = destination_of(
         url,
@@ -74,7 +78,13 @@ def _add(client: GatewayClient, device: PortableDevice, url: str, password: str)
             f"{url} is a destination already, with another password or other keys.",
             guidance="Remove it, or change its secrets, and rebuild again.",
         )
-    return entry.id
+    for run_id in answer.run_ids:
+        run = follow_run(client, run_id, console())
+        if run.status is not RunStatus.SUCCESS:
+            report(run)
+            client.delete(f"/backup/destinations/{entry.id}")
+            return entry.id, 1
+    return entry.id, 0
 
 
 def _from(client: GatewayClient, destination_id: UUID) -> int:

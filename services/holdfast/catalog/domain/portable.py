@@ -137,7 +137,10 @@ class Planner:
     def _device(self, item: PortableDevice) -> Step[PortableDevice]:
         here = self._known(item, self._here.devices, lambda each: each.name)
         used = here is not None and any(each.device_id == here.id for each in self._here.apps)
-        return self._step("device", item, here, takes_id=not used, willing=self._fresh)
+        step = self._step("device", item, here, takes_id=not used, willing=self._fresh)
+        if step.renames is not None:
+            self._here = _with_device_renamed(self._here, step.renames, step.item.id)
+        return step
 
     def _destination(self, item: PortableDestination) -> Step[PortableDestination]:
         item = msgspec.structs.replace(
@@ -172,7 +175,10 @@ class Planner:
         # Where it is, the person has just said; the rest is the manifest's.
         location = {name: getattr(here, name) for name in LOCATION}
         item = msgspec.structs.replace(item, repository_id=here.repository_id, **location)
-        return self._step("destination", item, here, takes_id=True, willing=True)
+        step = self._step("destination", item, here, takes_id=True, willing=True)
+        if step.renames is not None:
+            self._here = _with_destination_renamed(self._here, step.renames, step.item.id)
+        return step
 
     def _policy(self, item: PortablePolicy) -> Step[PortablePolicy]:
         item = msgspec.structs.replace(
@@ -271,6 +277,26 @@ def _differences(item: P, here: P) -> tuple[str, ...]:
         for name in type(item).__struct_fields__
         if name not in ("id", "created_at") and getattr(item, name) != getattr(here, name)
     )
+
+
+def _with_device_renamed(here: Export, old: UUID, new: UUID) -> Export:
+    """As it is once the device has its new id: its destinations follow."""
+    destinations = tuple(
+        msgspec.structs.replace(each, local_device_id=new) if each.local_device_id == old else each
+        for each in here.destinations
+    )
+    return msgspec.structs.replace(here, destinations=destinations)
+
+
+def _with_destination_renamed(here: Export, old: UUID, new: UUID) -> Export:
+    """As it is once the destination has its new id: policies that list it follow."""
+    policies = tuple(
+        msgspec.structs.replace(
+            each, destination_ids=tuple(new if one == old else one for one in each.destination_ids)
+        )
+        for each in here.policies
+    )
+    return msgspec.structs.replace(here, policies=policies)
 
 
 def _id(item: Portable) -> UUID:

@@ -24,6 +24,9 @@ from holdfast.events.work import BackupRequested
 
 SQL = load("snapshots")
 
+TOOL_TAGS = ("plan:", "ar:location:")
+"""By which Backrest and autorestic say what a snapshot is of."""
+
 
 async def add_rows(connection: Connection, works: Iterable[BackupRequested], now: datetime) -> None:
     """A row for each target of each backup, before the runs themselves may start."""
@@ -101,12 +104,19 @@ class FoundRow(msgspec.Struct, frozen=True, kw_only=True):
     owner: Owner | None
 
 
-async def is_known(connection: Connection, destination_id: UUID, restic_id: str) -> bool:
-    """Whether it is on record.  One of the same repository, removed before, comes over with it."""
-    if await connection.fetchval(SQL["move_found"], restic_id, destination_id) is not None:
-        return True
-    known: bool = await connection.fetchval(SQL["is_known"], destination_id, restic_id)
-    return known
+async def is_owned(connection: Connection, destination_id: UUID, restic_id: str) -> bool | None:
+    """Whether it is on record as somebody's; None: it is not on record.
+
+    One of the same repository under a destination that was removed comes over.
+    """
+    await connection.execute(SQL["move_found"], restic_id, destination_id)
+    owned: bool | None = await connection.fetchval(SQL["is_known"], destination_id, restic_id)
+    return owned
+
+
+async def drop_unowned(connection: Connection, destination_id: UUID, restic_id: str) -> None:
+    """It comes on record anew, as somebody's."""
+    await connection.execute(SQL["drop_unowned"], destination_id, restic_id)
 
 
 async def owner_by_id(connection: Connection, configuration_id: UUID) -> Owner | None:
@@ -118,9 +128,13 @@ async def owner_by_id(connection: Connection, configuration_id: UUID) -> Owner |
 async def owner_by_paths(
     connection: Connection, destination_id: UUID, found: FoundSnapshot
 ) -> Owner | None:
-    """The one configuration that backs up exactly these paths of that host to the destination."""
+    """The one configuration that backs up exactly these paths of that host to the destination,
+    or whose app another tool named in a tag."""
+    names = [
+        tag.removeprefix(mark) for tag in found.tags for mark in TOOL_TAGS if tag.startswith(mark)
+    ]
     rows = await connection.fetch(
-        SQL["owner_by_paths"], destination_id, found.hostname, sorted(found.paths)
+        SQL["owner_by_paths"], destination_id, found.hostname, sorted(found.paths), names
     )
     return to_struct(rows[0], Owner) if len(rows) == 1 else None
 
