@@ -81,11 +81,11 @@ def test_a_repository_of_backrest_is_taken_over_without_an_upload(
 ) -> None:
     data, repository = make_tree(tmp_path / "music"), tmp_path / "restic"
     environment = {**os.environ, "RESTIC_PASSWORD": "swordfish", "RESTIC_REPOSITORY": repository}
-    for arguments in (["init"], ["backup", str(data)], ["backup", str(data)]):
+    backup = ["backup", "--tag", "plan:music", str(data)]
+    for arguments in (["init"], backup, backup):
         subprocess.run(
-            [find_restic(), *arguments, *(["--tag", "plan:music"] if "backup" in arguments else [])],
-            env=environment, check=True, capture_output=True,
-        )  # fmt: skip
+            [find_restic(), *arguments], env=environment, check=True, capture_output=True
+        )
     content = manifest(data)
     config = {
         "instance": socket.gethostname(),

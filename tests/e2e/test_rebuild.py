@@ -1,15 +1,13 @@
 """The database is lost: the repositories alone bring apps, settings and history back."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.house import Api, House, clean_environment
+from support.house import Api, House
 from support.servers import RcloneS3
 from support.trees import differences, make_tree, manifest
 
@@ -18,24 +16,6 @@ pytestmark = [pytest.mark.e2e, pytest.mark.s3]
 PASSWORD = "the same password before and after"
 TOUCHED = {"updated_at", "created_at"}
 """When a row was written is not what it says."""
-
-
-def run_holdfast(
-    house: House, *arguments: str, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "holdfast", *arguments],
-        env={
-            **clean_environment(),
-            "HOLDFAST_URL": house.api.url,
-            "HOLDFAST_TOKEN": house.api.token,
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def picture(api: Api) -> dict[str, Any]:
@@ -103,8 +83,7 @@ def test_the_repositories_alone_bring_everything_back(
     found = make_house()
     api = found.api
     (tmp_path / "password").write_text(PASSWORD + "\n")
-    answer = run_holdfast(
-        found,
+    answer = found.command(
         "rebuild",
         "--from", str(tmp_path / "nas" / "homelab-backups"),
         "--from", f"s3:{s3_server.endpoint}/rebuild/house",
@@ -126,8 +105,7 @@ def test_the_repositories_alone_bring_everything_back(
     assert api.back_up(ties["notes"])["status"] == "success"
     assert len(api.snapshots(limit=100)) == 8
 
-    again = run_holdfast(
-        found,
+    again = found.command(
         "rebuild",
         "--from", str(tmp_path / "nas" / "homelab-backups"),
         "--password-file", str(tmp_path / "password"),
