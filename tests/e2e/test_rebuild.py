@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from support.house import Api, House
+from support.house import Api, House, wait_until
 from support.servers import RcloneS3
 from support.trees import differences, make_tree, manifest
 
@@ -95,6 +95,10 @@ def test_the_repositories_alone_bring_everything_back(
     )  # fmt: skip
 
     assert answer.returncode == 0, answer.stdout + answer.stderr + found.process.tail()
+    # The word on the last snapshots may come after the word on the run's end.
+    wait_until(
+        lambda: len(api.snapshots(limit=100)) == len(before["snapshots"]), what="all snapshots"
+    )
     different = differences_of(before, picture(api))
     print(*(f"{kind}: {what}" for kind, what in different.items()), sep="\n")
     assert not different
