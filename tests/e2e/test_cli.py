@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from support.house import House, clean_environment
+from support.sshd import Sshd
 from support.trees import differences, make_tree, manifest
 
 pytestmark = pytest.mark.e2e
@@ -114,3 +115,32 @@ def test_the_doctor_finds_everything(house: House) -> None:
 
     assert done.returncode == 0, done.stdout
     assert "restic" in done.stdout
+
+
+@pytest.mark.sftp
+def test_an_sftp_destination_is_added_tested_listed_and_removed(
+    house: House, sshd: Sshd, tmp_path: Path
+) -> None:
+    (tmp_path / "nas").mkdir()
+    key = tmp_path / "key"
+    key.write_text(sshd.private_key)
+    place = ("typed sftp", "127.0.0.1", sshd.user, str(tmp_path / "nas"))
+
+    added = holdfast(
+        house,
+        *("destination", "add-sftp", *place),
+        *("--port", str(sshd.port), "--private-key", str(key)),
+    )
+    tested = holdfast(house, "destination", "test", "typed sftp")
+    listed = holdfast(house, "destination", "list")
+    removed = holdfast(house, "destination", "remove", "typed sftp", "--detach")
+    again = holdfast(house, "destination", "test", "typed sftp")
+
+    assert added.returncode == 0, added.stderr
+    assert sshd.fingerprint in added.stdout
+    assert tested.returncode == 0, tested.stdout
+    assert f"{sshd.user}@127.0.0.1:{tmp_path}/nas/homelab-backups" in listed.stdout
+    assert "stay at" in removed.stdout
+    assert (tmp_path / "nas" / "homelab-backups" / "config").exists()
+    assert again.returncode != 0
+    assert "There is no destination" in again.stderr

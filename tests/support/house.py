@@ -123,6 +123,19 @@ class Api:
         }
         return self.post("/backup/destinations/s3", body)
 
+    def sftp(self, name: str, server: Any, path: Path, **fields: Any) -> Any:
+        path.mkdir(exist_ok=True)
+        body = {
+            "name": name,
+            "host": "127.0.0.1",
+            "port": server.port,
+            "user": server.user,
+            "path": str(path),
+            "private_key": server.private_key,
+            **fields,
+        }
+        return self.post("/backup/destinations/sftp", body)
+
     def app(self, name: str, *paths: Path) -> Any:
         return self.post(
             "/apps", {"name": name, "device_id": self.device(), "paths": [str(p) for p in paths]}

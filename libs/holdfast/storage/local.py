@@ -204,8 +204,11 @@ def _digest(config: Path) -> str:
         raise PathUnreadableError(f"{config} cannot be read.", detail=str(error)) from error
 
 
-def _free_bytes(path: Path) -> int:
-    told = os.statvfs(path)
+def _free_bytes(path: Path) -> int | None:
+    try:
+        told = os.statvfs(path)
+    except OSError:
+        return None
     return told.f_bavail * told.f_frsize
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import posixpath
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +13,6 @@ import asyncssh
 from holdfast.storage.base import (
     DATA_FOLDERS,
     LOCK_NAME,
-    REPOSITORY_PARTS,
     Found,
     SftpTarget,
     checked_lock,
@@ -32,6 +31,9 @@ from holdfast.storage.sftp_errors import FULL, using_error
 
 CALL_SECONDS = 60.0
 """The most that one call takes: a NAS that lets its disks sleep wakes them in ten."""
+
+AT_ONCE = 32
+"""Folders that are looked into at the same time."""
 
 PROBE = b"holdfast was here\n"
 ENOUGH_BYTES = 1024 * 1024
@@ -69,12 +71,13 @@ class SftpBackend:
             if write:
                 await self._try_writing(sftp, place)
             names = await self._names(sftp, "")
-            parts = [part for part in sorted(REPOSITORY_PARTS) if part in names]
+            has_config = "config" in names
+            has_data = await self._has_data(sftp)
             return Found(
-                has_config="config" in parts,
-                has_parts=any([await self._holds_a_file(sftp, part) for part in parts]),
-                has_data=await self._has_data(sftp),
-                config_digest=await self._config_digest(sftp) if "config" in parts else "",
+                has_config=has_config,
+                has_parts=has_config or has_data or await self._any_holds(sftp, ("keys", "locks")),
+                has_data=has_data,
+                config_digest=await self._config_digest(sftp) if has_config else "",
                 free_bytes=await _free_bytes(sftp, place),
             )
 
@@ -95,7 +98,7 @@ class SftpBackend:
             # The config first: what is left then is no repository, and is cleaned next time.
             for name in ["config", *(f"keys/{each}" for each in await self._names(sftp, "keys"))]:
                 await self._remove(sftp, name)
-            await self._remove_empty(sftp, self._path)
+            await self._remove_empty(sftp, "")
 
     async def list_keys(self) -> tuple[str, ...]:
         async with self._session() as sftp:
@@ -159,37 +162,46 @@ class SftpBackend:
         with suppress(asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
             await sftp.remove(self._at(name))
 
-    async def _remove_empty(self, sftp: asyncssh.SFTPClient, path: str) -> None:
-        async for entry in sftp.scandir(path):
-            name = str(entry.filename)
-            if name not in (".", "..") and entry.attrs.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
-                await self._remove_empty(sftp, posixpath.join(path, name))
+    async def _remove_empty(self, sftp: asyncssh.SFTPClient, name: str) -> None:
+        _, folders = await self._entries(sftp, name)
+        for some in _in_parts(folders):
+            await asyncio.gather(*(self._remove_empty(sftp, each) for each in some))
         with suppress(asyncssh.SFTPError):  # not empty: it holds something that is not ours
-            await sftp.rmdir(path)
+            await sftp.rmdir(self._at(name))
 
     async def _has_data(self, sftp: asyncssh.SFTPClient) -> bool:
-        for folder in DATA_FOLDERS:
-            if await self._holds_a_file(sftp, folder):
+        # A used repository has an index; only a new one's 256 empty folders are looked through.
+        return await self._any_holds(sftp, reversed(DATA_FOLDERS))
+
+    async def _any_holds(self, sftp: asyncssh.SFTPClient, names: Iterable[str]) -> bool:
+        """Whether there is a file in any of the folders, or below it."""
+        for name in names:
+            files, folders = await self._entries(sftp, name)
+            if files:
                 return True
+            # Several at a time: far away each question takes a tenth of a second.
+            for some in _in_parts(folders):
+                found = await asyncio.gather(*(self._any_holds(sftp, (each,)) for each in some))
+                if any(found):
+                    return True
         return False
 
-    async def _holds_a_file(self, sftp: asyncssh.SFTPClient, name: str) -> bool:
-        """restic makes 256 empty folders below data/; only files count."""
-        path = self._at(name)
-        if await sftp.isfile(path):
-            return True
+    async def _entries(
+        self, sftp: asyncssh.SFTPClient, name: str
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Files and folders in a folder that may not be there, by their place below the path."""
+        files: list[str] = []
+        folders: list[str] = []
         try:
-            async for entry in sftp.scandir(path):
+            async for entry in sftp.scandir(self._at(name)):
                 inner = str(entry.filename)
                 if inner in (".", ".."):
                     continue
-                if entry.attrs.type != asyncssh.FILEXFER_TYPE_DIRECTORY:
-                    return True
-                if await self._holds_a_file(sftp, f"{name}/{inner}"):
-                    return True
+                is_folder = entry.attrs.type == asyncssh.FILEXFER_TYPE_DIRECTORY
+                (folders if is_folder else files).append(posixpath.join(name, inner))
         except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
             pass
-        return False
+        return tuple(files), tuple(folders)
 
     async def _config_digest(self, sftp: asyncssh.SFTPClient) -> str:
         return digest_of(await _read(sftp, self._at("config")))
@@ -226,6 +238,11 @@ class SftpBackend:
         finally:
             with suppress(asyncssh.Error, OSError):
                 await sftp.remove(name)
+
+
+def _in_parts(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), AT_ONCE):
+        yield names[start : start + AT_ONCE]
 
 
 async def _read(sftp: asyncssh.SFTPClient, path: str) -> bytes:

@@ -8,6 +8,7 @@ so that it is in no argument, environment or file.  See decision 11.
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,9 @@ SAYS = "holdfast-sftp:"
 
 STALL_SECONDS = 180.0
 """A server that owes an answer for so long is taken for gone, though its SSH is alive."""
+
+PASS_ON_SECONDS = 0.3
+"""So long restic has to pass our last words on."""
 
 LOOK_SECONDS = 5.0
 """Between two looks at whether the server still answers."""
@@ -162,6 +166,9 @@ def main() -> None:
     except StorageError as error:
         # One write, so that restic passes it on in one line.
         sys.stderr.write(f"{SAYS} {error.code}: {error.message}\n")
+        sys.stderr.flush()
+        # restic ends as soon as we do, and would not pass on what it has not read yet.
+        time.sleep(PASS_ON_SECONDS)
         code = 1
     # Without waiting for what still hangs on a dead line.
     os._exit(code)

@@ -82,9 +82,10 @@ class GatewayClient:
         given = {name: str(value) for name, value in parameters.items() if value is not None}
         return msgspec.json.decode(self._send("POST", path, body, given), type=reply)
 
-    def delete(self, path: str) -> None:
+    def delete(self, path: str, reply: type[T], **parameters: object) -> T:
         """DELETE below /api/v1."""
-        self._send("DELETE", path)
+        given = {name: str(value) for name, value in parameters.items() if value is not None}
+        return msgspec.json.decode(self._send("DELETE", path, parameters=given), type=reply)
 
     def events(self) -> Iterator[ServerEvent]:
         """Follow the event stream until the caller stops reading."""

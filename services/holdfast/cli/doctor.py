@@ -64,7 +64,6 @@ def checks(environ: Mapping[str, str] = os.environ) -> list[Check]:
         check_program(
             "unshare", "util-linux", "Postgres is started by root", needed=os.geteuid() == 0
         ),
-        check_program("ssh", "openssh-client", "destinations over SFTP", needed=False),
         check_certificates(),
         check_data(settings.data),
         check_gateway(environ.get("HOLDFAST_URL") or _address(settings.data)),

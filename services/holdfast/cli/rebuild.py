@@ -7,6 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import click
+import msgspec
 
 from holdfast.cli.client import GatewayClient
 from holdfast.cli.commands import Apps, Configurations, console, report
@@ -82,7 +83,7 @@ def _add(
         run = follow_run(client, run_id, console())
         if run.status is not RunStatus.SUCCESS:
             report(run)
-            client.delete(f"/backup/destinations/{entry.id}")
+            client.delete(f"/backup/destinations/{entry.id}", msgspec.Raw)
             return entry.id, 1
     return entry.id, 0
 

@@ -21,6 +21,7 @@ from holdfast.storage.errors import (
     PathMissingError,
     PathNotDirectoryError,
     StorageError,
+    TlsError,
 )
 from holdfast.storage.local import in_thread
 from holdfast.storage.registry import open_backend
@@ -208,6 +209,24 @@ async def test_what_is_wrong_with_s3_is_said(
     assert caught.value.hint
     assert s3_server.secret_key not in str(caught.value) + caught.value.detail
     assert not (s3_server.data / "no-such-bucket").exists()
+
+
+async def test_only_ones_own_certificate_is_trusted_where_one_is_given(
+    s3_server: RcloneS3, tls_s3_server: RcloneS3
+) -> None:
+    tls_s3_server.make_bucket("house")
+    target = s3_target(tls_s3_server, "house")
+    trusted = msgspec.structs.replace(target, ca_certificate=tls_s3_server.certificate)
+
+    with pytest.raises(TlsError):
+        await open_backend(target).probe(write=True)
+    found = await open_backend(trusted).probe(write=True)
+
+    assert not found.has_parts
+    with pytest.raises(TlsError):
+        await open_backend(
+            msgspec.structs.replace(trusted, endpoint=f"https://127.0.0.1:{s3_server.port}")
+        ).probe(write=True)
 
 
 async def test_a_local_path_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ from holdfast.events.queries import (
     RemoveDestination,
     TestDestination,
 )
-from holdfast.events.run import Reached, RunStatus
+from holdfast.events.run import InitResult, RunStatus
 from holdfast.events.work import DestinationSecrets, DestinationType
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
@@ -155,9 +155,8 @@ async def test_told_twice_that_it_is_ready_nothing_more_happens(deps: Deps) -> N
     told = len(await published(deps))
 
     async with transaction(deps.pool) as connection:
-        await destination_became_ready(
-            connection, destination_id, Reached(repository_id="another"), deps.now()
-        )
+        another = InitResult(repository_id="another")
+        assert not await destination_became_ready(connection, destination_id, another, deps.now())
         await destination_failed(connection, destination_id)
 
     view = await answer_get_destination(GetDestination(destination_id=destination_id), deps)

@@ -391,6 +391,21 @@ async def test_a_repository_is_recognised_without_a_call_to_restic(
     assert run.status is RunStatus.SUCCESS
 
 
+@pytest.mark.s3
+async def test_restic_trusts_the_certificate_of_a_destinations_own(
+    bench: Bench, tls_s3_server: RcloneS3, data: Path
+) -> None:
+    place = s3_place(tls_s3_server, f"bucket-{uuid4().hex[:12]}")
+    place.address = msgspec.structs.replace(
+        place.address, s3_ca_certificate=tls_s3_server.certificate
+    )
+    await bench.initialise(place)
+
+    run = await bench.outcome(backup_of([data], place))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+
+
 # ---- import
 
 

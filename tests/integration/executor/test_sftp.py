@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -18,21 +20,33 @@ from holdfast.kernel.secret import Secret
 from holdfast.restic import Repository, Restic, SftpAccess
 from holdfast.restic.commands import backup, init, snapshots
 from holdfast.restic.commands.backup import BackupOptions
-from holdfast.restic.errors import UnreachableError
+from holdfast.restic.errors import AccessDeniedError, ResticError, UnreachableError
 from holdfast.storage.base import SftpTarget
 from holdfast.storage.registry import open_backend
 from holdfast.storage.sftp_ticket import COMMAND, ENVIRONMENT, TICKET, ticket_of
 from support.executor import Bench, Place, backup_of, init_of, sftp_place, until, work_of
 from support.sshd import PasswordServer, Sshd
 
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHgJ5OGwpE/Qk/nx4c7syn8ADmoOIZKtGr4+SJilxCyl"
+
 pytestmark = [pytest.mark.restic, pytest.mark.sftp]
 
 
 @pytest.fixture
-async def synology(bench: Bench, own_sshd: Sshd, tmp_path: Path) -> Place:
+def synology(bench: Bench, own_sshd: Sshd, made_once: Place, tmp_path: Path) -> Place:
     """A repository on a server of the test's own."""
     (tmp_path / "nas").mkdir()
-    return await bench.initialise(sftp_place(own_sshd.start(), tmp_path / "nas"))
+    place = sftp_place(own_sshd.start(), tmp_path / "nas")
+    shutil.copytree(made_once.address.local_path, place.address.sftp_path)
+    place.address = replace(
+        place.address,
+        repository_id=made_once.address.repository_id,
+        config_digest=made_once.address.config_digest,
+        sftp_host_key=own_sshd.host_key,
+    )
+    place.secrets = replace(place.secrets, repo_password=made_once.secrets.repo_password)
+    bench.knows(place)
+    return place
 
 
 @pytest.fixture
@@ -40,7 +54,7 @@ def much(tmp_path: Path) -> Path:
     """More than is backed up in a moment."""
     folder = tmp_path / "much"
     folder.mkdir()
-    for number in range(12):
+    for number in range(6):
         (folder / str(number)).write_bytes(os.urandom(40_000_000))
     return folder
 
@@ -63,6 +77,13 @@ def processes_of(run_id: object) -> list[int]:
         except OSError:
             continue
     return found
+
+
+async def writing(place: Place, task: asyncio.Task[Any]) -> None:
+    """Until the backup that *task* makes has begun to write."""
+    before = len(place.files("data"))
+    await until(lambda: len(place.files("data")) > before or task.done(), seconds=90)
+    assert not task.done(), task.result()
 
 
 def started_at(pid: int) -> int:
@@ -122,7 +143,7 @@ async def test_a_server_that_dies_in_mid_backup_is_tried_again_and_its_lock_remo
     bench: Bench, synology: Place, own_sshd: Sshd, much: Path, data: Path
 ) -> None:
     async with bench.doing(backup_of([much], synology)) as task:
-        await until(lambda: synology.files("data"), what="a pack is written")
+        await writing(synology, task)
         own_sshd.stop()
         start = time.monotonic()
         await task
@@ -155,13 +176,45 @@ async def test_a_server_that_freezes_in_mid_backup_is_given_up(
     restic = restic_at(bench, synology, replace(target, keepalive_seconds=0.5))
 
     task = asyncio.create_task(backup.run(restic, BackupOptions(paths=(str(much),))))
-    await until(lambda: synology.files("data"), what="a pack is written")
+    await writing(synology, task)
     with own_sshd.frozen():
         start = time.monotonic()
         with pytest.raises(UnreachableError):
             await task
 
     assert time.monotonic() - start < 20
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind"),
+    [
+        ({"port": 1}, UnreachableError),
+        ({"host": "nowhere.invalid"}, UnreachableError),
+        ({"user": "nobody-of-that-name"}, AccessDeniedError),
+        ({"host_key": OTHER_KEY}, AccessDeniedError),
+    ],
+    ids=["refused", "no host", "not let in", "another host key"],
+)
+async def test_restic_alone_gives_up_at_once_with_the_bridges_words(
+    bench: Bench, sshd: Sshd, wrong: dict[str, Any], kind: type[ResticError]
+) -> None:
+    target = SftpTarget(
+        host="127.0.0.1",
+        port=sshd.port,
+        user=sshd.user,
+        path="/nowhere",
+        host_key=sshd.host_key,
+        private_key=Secret(sshd.private_key),
+    )
+    repository = repository_at(bench, replace(target, **wrong))
+    restic = Restic(bench.deps.restic, bench.deps.runner, repository, run_id="1")
+    start = time.monotonic()
+
+    with pytest.raises(kind) as caught:
+        await snapshots.run(restic)
+
+    assert time.monotonic() - start < 20
+    assert wrong.get("host", wrong.get("user", "127.0.0.1")) in caught.value.message
 
 
 async def test_no_secret_is_seen_while_restic_runs(
@@ -172,7 +225,7 @@ async def test_no_secret_is_seen_while_restic_runs(
     password = synology.secrets.repo_password.encode()
     seen: dict[int, bytes] = {}
     async with bench.doing(work) as task:
-        await until(lambda: synology.files("data"), what="a pack is written")
+        await writing(synology, task)
         for pid in processes_of(work.run_id):
             folder = Path(f"/proc/{pid}")
             seen[pid] = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
@@ -188,7 +241,7 @@ async def test_no_secret_is_seen_while_restic_runs(
 async def test_the_bridge_ends_with_its_restic(bench: Bench, synology: Place, much: Path) -> None:
     work = backup_of([much], synology)
     async with bench.doing(work) as task:
-        await until(lambda: synology.files("data"), what="a pack is written")
+        await writing(synology, task)
         restic, bridge = sorted(processes_of(work.run_id), key=started_at)
         assert b"sftp_bridge" in Path(f"/proc/{bridge}/cmdline").read_bytes()
         os.kill(restic, signal.SIGKILL)
