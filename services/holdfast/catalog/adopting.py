@@ -53,21 +53,21 @@ async def _record(
     if configuration_id is not None:
         if rebuilding and app_id is not None:
             await _bring_back(connection, app_id, configuration_id, found, now)
-        owner = await snapshots.owner_by_id(connection, configuration_id)
+        owner = await snapshots.owner_by_id(connection, configuration_id, app_id)
     else:
         owner = await snapshots.owner_by_paths(connection, destination_id, found)
     if owned is False:
-        if owner is None:
+        if owner.configuration_id is None:
             return
         await snapshots.drop_unowned(connection, destination_id, restic_id)
     row = FoundRow(
         id=derived_id("found", destination_id, restic_id), run_id=event.run_id, owner=owner
     )
-    if owner is not None and run_id is not None and configuration_id is not None:
+    if run_id is not None and owner.configuration_id == configuration_id is not None:
         row = FoundRow(
             id=derived_id("snapshot", run_id, destination_id), run_id=run_id, owner=owner
         )
-        await _history(connection, row, event, found)
+        await _history(connection, row, configuration_id, event, found)
     await snapshots.add_found(connection, row, destination_id, found, now)
 
 
@@ -79,7 +79,8 @@ async def _bring_back(
     now: datetime,
 ) -> None:
     """What no settings tell of any more: an app by its paths, its configuration switched off."""
-    if await snapshots.owner_by_id(connection, configuration_id) is not None:
+    known = await snapshots.owner_by_id(connection, configuration_id, None)
+    if known.configuration_id is not None:
         return
     if await apps.find(connection, app_id) is None:
         device = _device_of(found, await devices.listed(connection))
@@ -95,24 +96,26 @@ def _device_of(found: FoundSnapshot, known: Sequence[DeviceView]) -> DeviceView:
 
 
 async def _history(
-    connection: Connection, row: FoundRow, event: SnapshotsFound, found: FoundSnapshot
+    connection: Connection,
+    row: FoundRow,
+    configuration_id: UUID,
+    event: SnapshotsFound,
+    found: FoundSnapshot,
 ) -> None:
     """The run that made it, with one destination more if it is on record."""
-    if row.owner is None:
-        return
     tags = parse_tags(found.tags)
     work = BackupRequested(
         event_id=derived_id(BackupRequested.TYPE, row.run_id),
         occurred_at=found.taken_at,
         run_id=row.run_id,
         site="",
-        configuration_id=row.owner.configuration_id,
+        configuration_id=configuration_id,
         app_id=row.owner.app_id,
         hostname=found.hostname,
         paths=found.paths,
         tags=backup_tags(
             row.owner.app_id,
-            row.owner.configuration_id,
+            configuration_id,
             row.run_id,
             _uuid(tags.instance) or UUID(int=0),
         ),
@@ -122,7 +125,7 @@ async def _history(
         operation=Operation.BACKUP,
         work=work,
         trigger=Trigger.REBUILD,
-        configuration_id=row.owner.configuration_id,
+        configuration_id=configuration_id,
         app_id=row.owner.app_id,
     )
     ended = found.taken_at + timedelta(seconds=found.duration_seconds)

@@ -89,10 +89,10 @@ async def fail(connection: Connection, event: SnapshotFailed) -> bool:
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose a snapshot is."""
+    """Whose a snapshot is, as far as that is known."""
 
-    configuration_id: UUID
-    app_id: UUID | None
+    configuration_id: UUID | None = None
+    app_id: UUID | None = None
 
 
 class FoundRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +101,7 @@ class FoundRow(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     run_id: UUID
     """That made it, or that found it when nobody knows who made it."""
-    owner: Owner | None
+    owner: Owner
 
 
 async def is_owned(connection: Connection, destination_id: UUID, restic_id: str) -> bool | None:
@@ -119,15 +119,15 @@ async def drop_unowned(connection: Connection, destination_id: UUID, restic_id: 
     await connection.execute(SQL["drop_unowned"], destination_id, restic_id)
 
 
-async def owner_by_id(connection: Connection, configuration_id: UUID) -> Owner | None:
-    """The configuration of that id, deleted or not, with its app."""
-    row = await connection.fetchrow(SQL["owner_by_id"], configuration_id)
-    return None if row is None else to_struct(row, Owner)
+async def owner_by_id(connection: Connection, configuration_id: UUID, app_id: UUID | None) -> Owner:
+    """The configuration of that id, deleted or not, with its app; otherwise the app alone."""
+    row = await connection.fetchrow(SQL["owner_by_id"], configuration_id, app_id)
+    return Owner() if row is None else to_struct(row, Owner)
 
 
 async def owner_by_paths(
     connection: Connection, destination_id: UUID, found: FoundSnapshot
-) -> Owner | None:
+) -> Owner:
     """The one configuration that backs up exactly these paths of that host to the destination,
     or whose app another tool named in a tag."""
     names = [
@@ -136,7 +136,7 @@ async def owner_by_paths(
     rows = await connection.fetch(
         SQL["owner_by_paths"], destination_id, found.hostname, sorted(found.paths), names
     )
-    return to_struct(rows[0], Owner) if len(rows) == 1 else None
+    return to_struct(rows[0], Owner) if len(rows) == 1 else Owner()
 
 
 async def add_found(
@@ -151,8 +151,8 @@ async def add_found(
         SQL["add_found"],
         row.id,
         row.run_id,
-        row.owner.configuration_id if row.owner else None,
-        row.owner.app_id if row.owner else None,
+        row.owner.configuration_id,
+        row.owner.app_id,
         destination_id,
         found.restic_snapshot_id,
         found.hostname,

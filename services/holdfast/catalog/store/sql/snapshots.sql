@@ -44,7 +44,10 @@ delete from snapshot
  where destination_id = $1 and restic_snapshot_id = $2 and configuration_id is null;
 
 -- name: owner_by_id
-select id as configuration_id, app_id from configuration where id = $1;
+select id as configuration_id, app_id from configuration where id = $1
+union all
+select null, id from app where id = $2
+   and not exists (select from configuration where id = $1);
 
 -- name: owner_by_paths
 select c.id as configuration_id, c.app_id
