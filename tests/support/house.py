@@ -226,6 +226,24 @@ class House:
         self.api.close()
         self.process.kill()
 
+    def command(
+        self, *arguments: str | Path, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """``holdfast ARGUMENTS`` against this one."""
+        return subprocess.run(
+            [sys.executable, "-m", "holdfast", *map(str, arguments)],
+            env={
+                **clean_environment(),
+                "HOLDFAST_URL": self.api.url,
+                "HOLDFAST_TOKEN": self.api.token,
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.api.close()
         return self.process.stop(number)

@@ -19,6 +19,7 @@ EVENTS: dict[str, type[Event]] = {
         work.ImportRequested,
         work.DeviceProbeRequested,
         work.RotatePasswordRequested,
+        work.RebuildRequested,
         run.RunProgress,
         run.RunCompleted,
         run.RunCancelRequested,

@@ -22,6 +22,7 @@ class Operation(StrEnum):
     DEVICE_PROBE = "device_probe"
     CHECK = "check"
     ROTATE_PASSWORD = "rotate_password"  # noqa: S105 - an operation, not a password
+    REBUILD = "rebuild"
 
 
 class RunStatus(StrEnum):
@@ -47,6 +48,8 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     RETENTION = "retention"
     RETRY = "retry"
+    REBUILD = "rebuild"
+    """The history of an instance is brought back."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +118,17 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True, tag="import"):
 
     snapshots: int
     """How many are in the repository."""
+    repository_id: str = ""
+
+
+class RebuildResult(msgspec.Struct, frozen=True, kw_only=True, tag="rebuild"):
+    """A repository was asked for the settings that it carries; another run brings snapshots."""
+
+    repository_id: str
+    manifest_at: AwareTime | None = None
+    """When the settings were written; None: it carries none."""
+    left_out: tuple[str, ...] = ()
+    """What of them was left out, and why; added by the catalog."""
 
 
 class RestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="restore"):
@@ -185,6 +199,7 @@ Result = (
     | ProbeResult
     | DeviceProbeResult
     | ImportResult
+    | RebuildResult
     | RestoreResult
     | ForgetResult
     | PruneResult

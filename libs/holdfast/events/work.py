@@ -204,3 +204,11 @@ class RotatePasswordRequested(Work, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "rotate_password.requested"
 
     address: DestinationAddress
+
+
+class RebuildRequested(Work, frozen=True, kw_only=True):
+    """Find the newest settings that a repository carries, and tell the catalog."""
+
+    TYPE: ClassVar[str] = "rebuild.requested"
+
+    address: DestinationAddress

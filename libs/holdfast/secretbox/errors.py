@@ -59,3 +59,11 @@ class EmptyPassphraseError(HoldfastError):
     code = "empty_passphrase"
     guidance = "Give one; for the master key it is HOLDFAST_MASTER_PASSPHRASE."
     status = 400
+
+
+class WrongPassphraseError(HoldfastError):
+    """The passphrase does not open the secrets, or they were changed."""
+
+    code = "wrong_passphrase"
+    guidance = "Give the passphrase that the file was made with."
+    status = 422

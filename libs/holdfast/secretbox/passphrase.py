@@ -11,24 +11,15 @@ import msgspec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
-from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 from holdfast.secretbox.aead import KEY, seal, unseal
-from holdfast.secretbox.errors import EmptyPassphraseError, SealBrokenError
+from holdfast.secretbox.errors import EmptyPassphraseError, SealBrokenError, WrongPassphraseError
 
 ITERATIONS = 600_000
 MOST_ITERATIONS = 100_000_000
 """A file that asks for more would only keep the machine busy."""
 BOUND = b"holdfast sealed text 1"
 SALT = 16
-
-
-class WrongPassphraseError(HoldfastError):
-    """The passphrase does not open it, or the file is damaged."""
-
-    code = "wrong_passphrase"
-    guidance = "Type it again; upper and lower case, spaces and signs count."
-    status = 400
 
 
 class SealedText(msgspec.Struct, frozen=True, kw_only=True):

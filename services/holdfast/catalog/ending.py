@@ -7,6 +7,7 @@ import msgspec
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
+from holdfast.catalog.rebuilding import follow_rebuild
 from holdfast.catalog.retrying import queue_retry
 from holdfast.catalog.store import (
     destinations,
@@ -26,10 +27,12 @@ from holdfast.events.run import (
     DeviceProbeResult,
     Failure,
     ForgetResult,
+    ImportResult,
     InitResult,
     Operation,
     ProbeResult,
     PruneResult,
+    RebuildResult,
     RotatePasswordResult,
     RunCompleted,
     RunStatus,
@@ -69,6 +72,8 @@ async def record_end(connection: Connection, run: RunRow, event: RunCompleted, d
         stats, zone = event.result.stats, deps.settings.timezone
         for destination_id in run.destination_ids:
             await verification.add_stats(connection, destination_id, stats, now, zone)
+    if isinstance(event.result, RebuildResult):
+        await follow_rebuild(connection, run, event.result, deps)
     if run.operation is Operation.BACKUP and event.status in (RunStatus.PARTIAL, RunStatus.FAILED):
         await queue_retry(connection, run, deps)
     await runs.admit_queued(connection, now)
@@ -123,6 +128,8 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 )
             case Operation.PROBE, ProbeResult() as result:
                 await destinations.was_probed(connection, run.id, destination_id, result, now)
+            case Operation.IMPORT, ImportResult(repository_id=repository_id):
+                await destinations.identified(connection, destination_id, repository_id)
             case Operation.PROBE, _:
                 await destinations.not_probed(connection, run.id)
             case Operation.FORGET, ForgetResult(restic_snapshot_ids=forgotten):

@@ -9,6 +9,7 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from holdfast.bus.errors import RetryLater
+from holdfast.catalog.adopting import record_found
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.ledger import AHEAD
 from holdfast.catalog.domain.run import is_newer
@@ -106,8 +107,13 @@ async def on_snapshots_found(event: SnapshotsFound, deps: Deps) -> None:
     """Write down what a repository holds; what is on record already stays as it is."""
     async with transaction(deps.pool) as connection:
         if await _is_current(connection, event):
-            for found in event.snapshots:
-                await snapshots.add_found(connection, event, found, deps.now())
+            if not await destinations.addresses(connection, [event.destination_id]):
+                # It has another id since a rebuild, which tells all of this again.
+                log.info("destination_gone", destination_id=str(event.destination_id))
+                return
+            run = await runs.lock(connection, event.run_id)
+            rebuilding = run is not None and run.trigger is Trigger.REBUILD
+            await record_found(connection, event, deps.now(), rebuilding=rebuilding)
 
 
 async def on_run_completed(event: RunCompleted, deps: Deps) -> None:

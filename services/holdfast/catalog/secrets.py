@@ -6,6 +6,7 @@ rows; the data keys seal everything else.  A copy of the database alone opens no
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +17,7 @@ from holdfast.catalog.store import keys
 from holdfast.catalog.store.destinations import SealedSecrets
 from holdfast.catalog.store.passwords import PasswordChange
 from holdfast.catalog.store.pool import Connection, transaction
+from holdfast.events.portable import SECRETS_PURPOSE, Secrets
 from holdfast.events.work import DestinationSecrets
 from holdfast.kernel.errors import InvalidRequestError
 from holdfast.kernel.secret import Secret
@@ -24,6 +26,8 @@ from holdfast.secretbox.envelope import ReceiverKey
 from holdfast.secretbox.errors import SealBrokenError, UnknownDataKeyError
 from holdfast.secretbox.keys import MasterKey
 from holdfast.settings import Settings
+
+T = TypeVar("T")
 
 ENVELOPE_PURPOSE = "destination-secrets"
 """What the gateway seals to the catalog is bound to."""
@@ -71,10 +75,16 @@ class CatalogSecrets:
         """
         if not blob:
             return DestinationSecrets(repo_password="")
+        return self._opened(blob, ENVELOPE_PURPOSE, DestinationSecrets)
+
+    def open_all(self, blob: bytes) -> Secrets:
+        """The same for many destinations at once, as an import brings them."""
+        return self._opened(blob, SECRETS_PURPOSE, Secrets) if blob else {}
+
+    def _opened(self, blob: bytes, purpose: str, type_: type[T]) -> T:
         try:
-            plain = self._receiver.open(blob, ENVELOPE_PURPOSE)
-            return msgspec.json.decode(plain, type=DestinationSecrets)
-        except (SealBrokenError, msgspec.DecodeError):
+            return msgspec.json.decode(self._receiver.open(blob, purpose), type=type_)
+        except (SealBrokenError, msgspec.MsgspecError):
             # Without its cause: a decoder's words may quote what is inside.
             raise InvalidRequestError(
                 "The sealed secrets of the request cannot be opened.",

@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from holdfast.cli.destination_group import destination
+from holdfast.cli.key_groups import keys, recovery_kit
+from holdfast.cli.options import DATA
 from holdfast.kernel.errors import HoldfastError
 
 
@@ -38,11 +41,8 @@ def main() -> None:
     """Back up every app on every machine in the house, and prove that it comes back."""
 
 
-DATA = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where Holdfast keeps its own things. [HOLDFAST_DATA, or ~/.local/share/holdfast]",
-)
+for group in (destination, keys, recovery_kit):
+    main.add_command(group)
 
 
 @main.command()
@@ -121,80 +121,6 @@ def runs(limit: int, cancel: str | None) -> None:
     sys.exit(cancel_run(cancel) if cancel else run_runs(limit))
 
 
-@main.group()
-def destination() -> None:
-    """List, add, test and remove the places backups go."""
-
-
-@destination.command("list")
-def destination_list() -> None:
-    """List destinations by name."""
-    from holdfast.cli.destinations import list_all
-
-    sys.exit(list_all())
-
-
-@destination.command("add-sftp")
-@click.argument("name")
-@click.argument("host")
-@click.argument("user")
-@click.argument("path")
-@click.option("--port", default=22, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--private-key", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--ask-passphrase", is_flag=True, help="Ask for the private key's passphrase.")
-@click.option("--host-key", default="", help="A public key or its SHA256 fingerprint.")
-def destination_add_sftp(
-    name: str,
-    host: str,
-    user: str,
-    path: str,
-    port: int,
-    private_key: Path | None,
-    ask_passphrase: bool,
-    host_key: str,
-) -> None:
-    """Add PATH on HOST; without a private key the password is asked for.
-
-    Without --host-key the key that HOST shows now is trusted and pinned.
-    """
-    from holdfast.cli.destinations import add_sftp
-
-    passphrase = click.prompt("Passphrase", hide_input=True) if ask_passphrase else ""
-    password = "" if private_key else click.prompt("Password", hide_input=True)
-    sys.exit(
-        add_sftp(
-            name,
-            host,
-            user,
-            path,
-            port=port,
-            password=password,
-            private_key=private_key,
-            passphrase=passphrase,
-            host_key=host_key,
-        )
-    )
-
-
-@destination.command("test")
-@click.argument("name")
-def destination_test(name: str) -> None:
-    """Test whether NAME (or its id) is reached and its repository opens."""
-    from holdfast.cli.destinations import test
-
-    sys.exit(test(name))
-
-
-@destination.command("remove")
-@click.argument("name")
-@click.option("--detach", is_flag=True, help="Take it out of the policies that use it.")
-def destination_remove(name: str, detach: bool) -> None:
-    """Take NAME (or its id) out of use; its data stays where it is."""
-    from holdfast.cli.destinations import remove
-
-    sys.exit(remove(name, detach=detach))
-
-
 @main.command()
 @click.argument("destination")
 @click.option(
@@ -220,6 +146,74 @@ def status() -> None:
     sys.exit(run_status())
 
 
+PASSPHRASE = click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Holds the passphrase of the secrets; without it you are asked.",
+)
+
+
+@main.command("export")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write here, mode 0600."
+)
+@PASSPHRASE
+@click.option("--without-secrets", is_flag=True, help="Leave out what opens the destinations.")
+def export(out: Path | None, passphrase_file: Path | None, without_secrets: bool) -> None:
+    """Write all settings into one file, what opens the destinations under a passphrase."""
+    from holdfast.cli.portable import export as run_export
+
+    sys.exit(run_export(out, passphrase_file, without_secrets=without_secrets))
+
+
+@main.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--from",
+    "tool",
+    type=click.Choice(["holdfast", "backrest", "resticprofile", "autorestic"]),
+    default="holdfast",
+    show_default=True,
+    help="Whose file it is.",
+)
+@PASSPHRASE
+@click.option("--dry-run", is_flag=True, help="Only say what would come of it.")
+@click.option("--replace", is_flag=True, help="Take the file's version of what differs.")
+def import_(
+    file: Path, tool: str, passphrase_file: Path | None, dry_run: bool, replace: bool
+) -> None:
+    """Bring in the settings of FILE: an export, or the configuration of another tool."""
+    from holdfast.cli.portable import bring_in
+
+    sys.exit(bring_in(file, tool, passphrase_file, dry_run=dry_run, replace=replace))
+
+
+@main.command()
+@click.option(
+    "--from",
+    "repositories",
+    multiple=True,
+    required=True,
+    metavar="REPOSITORY",
+    help="As restic writes it: /path, or s3:https://host/bucket/prefix; may be given again.",
+)
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="The repository's password, one file for each --from; otherwise you are asked.",
+)
+def rebuild(repositories: tuple[str, ...], password_file: tuple[Path, ...]) -> None:
+    """Bring apps, settings and history back from the repositories alone.
+
+    For an empty instance, after the loss of the database.  S3 keys are taken from
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+    """
+    from holdfast.cli.rebuild import rebuild as run_rebuild
+
+    sys.exit(run_rebuild(repositories, password_file))
+
+
 @main.command()
 def doctor() -> None:
     """Say what is there, what is missing, and the command that mends it."""
@@ -235,130 +229,6 @@ def rotate_password(destination: str) -> None:
     from holdfast.cli.commands import rotate_password as run_rotation
 
     sys.exit(run_rotation(destination))
-
-
-PASSPHRASE_FILE = click.option(
-    "--passphrase-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The passphrase is the file's first line; without it you are asked.",
-)
-
-
-@main.group("recovery-kit", invoke_without_command=True)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to write it; JSON if it ends in .json. [holdfast-recovery-kit.html]",
-)
-@PASSPHRASE_FILE
-@click.option("--no-passphrase", is_flag=True, help="Do not lock it, and do not ask.")
-@click.pass_context
-def recovery_kit(
-    context: click.Context, out: Path | None, passphrase_file: Path | None, no_passphrase: bool
-) -> None:
-    """Write a page to print: all that brings the backups back without Holdfast."""
-    if context.invoked_subcommand is not None:
-        return
-    from holdfast.cli.recovery import DEFAULT, make, passphrase_from
-
-    passphrase = None
-    if not no_passphrase:
-        question = "Passphrase to lock it with (Enter for none)"
-        passphrase = passphrase_from(passphrase_file, question, new=True)
-    sys.exit(make(out or DEFAULT, passphrase))
-
-
-@recovery_kit.command("open")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@PASSPHRASE_FILE
-def open_kit(file: Path, passphrase_file: Path | None) -> None:
-    """Print what is in a locked kit; a browser does the same with the page."""
-    from holdfast.cli.recovery import passphrase_from, unlock
-    from holdfast.secretbox.errors import EmptyPassphraseError
-
-    passphrase = passphrase_from(passphrase_file, "Passphrase", new=False)
-    if passphrase is None:
-        raise EmptyPassphraseError
-    sys.exit(unlock(file, passphrase))
-
-
-@main.group()
-def keys() -> None:
-    """What opens the stored secrets, and changing it. Runs where the catalog runs."""
-
-
-@keys.command("status")
-@DATA
-def keys_status(data: Path | None) -> None:
-    """Show the master key's kind and age, and how much it opens."""
-    from holdfast.cli.keys import status
-    from holdfast.cli.up import settings_for
-
-    sys.exit(asyncio.run(status(settings_for(data, None))))
-
-
-@keys.command("rotate")
-@DATA
-@click.option(
-    "--to",
-    type=click.Choice(["file", "passphrase", "pkcs11"]),
-    required=True,
-    help="Where the new master key comes from.",
-)
-@click.option(
-    "--key-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="With --to file: where it is to be. [where the settings have it]",
-)
-@PASSPHRASE_FILE
-@click.option(
-    "--module",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="With --to pkcs11: the library of the hardware token.",
-)
-@click.option("--token", default="holdfast", show_default=True, help="The token's label.")
-@click.option("--key", default="holdfast", show_default=True, help="The label of the key in it.")
-@click.option(
-    "--pin-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="The PIN is the file's first line; without it you are asked.",
-)
-def keys_rotate(
-    data: Path | None,
-    to: str,
-    key_file: Path | None,
-    passphrase_file: Path | None,
-    module: Path | None,
-    token: str,
-    key: str,
-    pin_file: Path | None,
-) -> None:
-    """Let a new master key open everything; the old one does until 'keys finish'."""
-    from holdfast.cli.keys import Wanted, change, new_source
-    from holdfast.cli.up import settings_for
-
-    settings = settings_for(data, None)
-    wanted = Wanted(
-        kind=to,
-        key_file=key_file,
-        passphrase_file=passphrase_file,
-        module=module,
-        token=token,
-        key=key,
-        pin_file=pin_file,
-    )
-    sys.exit(asyncio.run(change(settings, *new_source(settings, wanted))))
-
-
-@keys.command("finish")
-@DATA
-@click.option("--delete-old-file", is_flag=True, help="Delete key files that open nothing now.")
-def keys_finish(data: Path | None, delete_old_file: bool) -> None:
-    """Let only the master key that the settings name open the secrets."""
-    from holdfast.cli.keys import end
-    from holdfast.cli.up import settings_for
-
-    sys.exit(asyncio.run(end(settings_for(data, None), delete_old_file=delete_old_file)))
 
 
 @main.command(hidden=True)

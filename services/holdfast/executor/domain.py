@@ -21,6 +21,7 @@ from holdfast.events.work import (
     InitRequested,
     ProbeRequested,
     PruneAdmitted,
+    RebuildRequested,
     RestoreRequested,
     RotatePasswordRequested,
 )
@@ -48,6 +49,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     DeviceProbeRequested: Operation.DEVICE_PROBE,
     CheckRequested: Operation.CHECK,
     RotatePasswordRequested: Operation.ROTATE_PASSWORD,
+    RebuildRequested: Operation.REBUILD,
 }
 
 

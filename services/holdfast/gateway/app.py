@@ -11,6 +11,7 @@ from holdfast.gateway.api.devices import DeviceRoutes
 from holdfast.gateway.api.health import health, metrics, ready
 from holdfast.gateway.api.live import events
 from holdfast.gateway.api.policies import PolicyRoutes
+from holdfast.gateway.api.portable import PortableRoutes
 from holdfast.gateway.api.recovery import RecoveryRoutes
 from holdfast.gateway.api.runs import RunRoutes, status
 from holdfast.gateway.api.schema import schema
@@ -46,6 +47,7 @@ def create_app(deps: Deps, openapi_config: OpenAPIConfig | None = None) -> Lites
                     PolicyRoutes,
                     ConfigurationRoutes,
                     preview_schedule,
+                    PortableRoutes,
                     SnapshotRoutes,
                     RunRoutes,
                     RecoveryRoutes,

@@ -12,7 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme, Tag
 
 from holdfast.events import views
 from holdfast.events.base import Event
-from holdfast.events.queries import Query
+from holdfast.events.queries import ImportReport, Query
 from holdfast.events.run import RunProgress
 from holdfast.gateway.app import create_app
 from holdfast.gateway.auth import TokenVerifier
@@ -24,6 +24,7 @@ from holdfast.gateway.schemas import (
     destinations,
     devices,
     policies,
+    portable,
     problem,
     recovery,
     snapshots,
@@ -58,6 +59,7 @@ CONFIG = OpenAPIConfig(
         Tag(name="Apps", description="Applications, as the paths of their data."),
         Tag(name="Policies", description="Schedule, keep rules and destinations together."),
         Tag(name="Configurations", description="Which app is backed up by which policy."),
+        Tag(name="Moving", description="All settings as a file, and back."),
         Tag(name="Snapshots", description="What backups came to, and bringing it back."),
         Tag(name="Runs", description="Executions of operations."),
         Tag(name="Recovery", description="Getting data back without Holdfast."),
@@ -106,6 +108,10 @@ SHOWN = (
     configurations.ConfigurationRequest,
     configurations.ConfigurationPatch,
     configurations.ConfigurationList,
+    portable.ExportRequest,
+    portable.ExportFile,
+    portable.ImportRequest,
+    ImportReport,
     snapshots.RestoreRequest,
     snapshots.RestoreOutcome,
     verification.CheckRequest,

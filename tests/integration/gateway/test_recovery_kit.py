@@ -11,7 +11,8 @@ import pytest
 from holdfast.events.queries import MakeRecoveryKit
 from holdfast.gateway.kit.content import Kit, SealedKitFile
 from holdfast.kernel.secret import Secret
-from holdfast.secretbox.passphrase import WrongPassphraseError, open_text
+from holdfast.secretbox.errors import WrongPassphraseError
+from holdfast.secretbox.passphrase import open_text
 from support.browser import Browser, opened_browser
 from support.executor import Bench, Place, backup_of, local_place, s3_place
 from support.gateway import GatewayHouse

@@ -36,10 +36,18 @@ from holdfast.events.work import (
     ImportRequested,
     InitRequested,
     ProbeRequested,
+    RebuildRequested,
 )
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
 from holdfast.secretbox.tokens import new_repository_password
+
+LOOKS: dict[type[Work], Operation] = {
+    ProbeRequested: Operation.PROBE,
+    ImportRequested: Operation.IMPORT,
+    RebuildRequested: Operation.REBUILD,
+}
+"""Runs that only look at a destination."""
 
 
 async def answer_list_destinations(
@@ -118,7 +126,7 @@ async def answer_test_destination(query: TestDestination, deps: Deps) -> RunAcce
     """Queue a probe of a destination in use."""
     async with transaction(deps.pool) as connection:
         await _locked(connection, query.destination_id)
-        accepted = await _at(connection, query.destination_id, deps, ProbeRequested)
+        accepted = await look_at(connection, query.destination_id, deps, ProbeRequested)
     deps.wake.set()
     return accepted
 
@@ -127,7 +135,7 @@ async def answer_import_snapshots(query: ImportSnapshots, deps: Deps) -> RunAcce
     """Queue a run that looks which snapshots are in a destination in use."""
     async with transaction(deps.pool) as connection:
         await _locked(connection, query.destination_id)
-        accepted = await _at(connection, query.destination_id, deps, ImportRequested)
+        accepted = await look_at(connection, query.destination_id, deps, ImportRequested)
     deps.wake.set()
     return accepted
 
@@ -187,7 +195,7 @@ async def _try(
     ours = await destinations.password_is_ours(connection, view.id) and not given.repo_password
     address = (await destinations.addresses(connection, [view.id]))[view.id]
     tried = changed_address(address, query)
-    accepted = await _at(connection, view.id, deps, ProbeRequested, tried)
+    accepted = await look_at(connection, view.id, deps, ProbeRequested, tried)
     await destinations.try_change(
         connection,
         accepted.run_id,
@@ -198,11 +206,11 @@ async def _try(
     return accepted.run_id
 
 
-async def _at(
+async def look_at(
     connection: Connection,
     destination_id: UUID,
     deps: Deps,
-    kind: type[ProbeRequested] | type[ImportRequested],
+    kind: type[ProbeRequested] | type[ImportRequested] | type[RebuildRequested],
     address: DestinationAddress | None = None,
 ) -> RunAccepted:
     """Queue a run of that *kind*, at the address on record unless another is to be tried."""
@@ -215,8 +223,7 @@ async def _at(
         site=await destinations.site_of(connection, destination_id, deps.settings.site),
         address=address,
     )
-    operation = Operation.PROBE if kind is ProbeRequested else Operation.IMPORT
-    return await _queued(connection, operation, work, destination_id)
+    return await _queued(connection, LOOKS[kind], work, destination_id)
 
 
 async def _queued(

@@ -65,7 +65,7 @@ create table device (
 create table app (
     id         uuid primary key,
     name       text not null unique,
-    device_id  uuid not null references device,
+    device_id  uuid not null references device on update cascade,
     paths      text[] not null check (cardinality(paths) > 0),
     created_at timestamptz not null
 );
@@ -84,7 +84,7 @@ create table destination (
     s3_prefix          text not null default '',
     s3_addressing      text not null default 'auto',
     s3_ca_certificate  text not null default '',
-    local_device_id    uuid references device,
+    local_device_id    uuid references device on update cascade,
     local_path         text not null default '',
     sftp_host          text not null default '',
     sftp_port          integer not null default 22,
@@ -122,6 +122,8 @@ create table destination (
     verify_since       timestamptz not null,
     max_runs           integer not null default 4 check (max_runs > 0),
     repository_size    bigint not null default 0,
+    -- Of the settings that its repository carries; empty: none that we know of.
+    manifest_digest    text not null default '',
     created_at         timestamptz not null,
     updated_at         timestamptz not null
 );
@@ -154,8 +156,8 @@ create table policy (
 create unique index policy_one_default on policy (is_default) where is_default;
 
 create table policy_destination (
-    policy_id      uuid not null references policy on delete cascade,
-    destination_id uuid not null references destination,
+    policy_id      uuid not null references policy on update cascade on delete cascade,
+    destination_id uuid not null references destination on update cascade,
     position       integer not null,
     primary key (policy_id, destination_id)
 );
@@ -167,7 +169,7 @@ create table configuration (
     is_system_backup boolean not null default false,
     system_type      text,
     -- Only a deleted configuration may outlive its policy.
-    policy_id        uuid references policy on delete set null,
+    policy_id        uuid references policy on update cascade on delete set null,
     backup_volumes   boolean not null default true,
     backup_compose   boolean not null default true,
     backup_env       boolean not null default true,
@@ -193,7 +195,7 @@ create table run (
         ('queued', 'in_progress', 'success', 'partial', 'failed', 'cancelled')),
     configuration_id    uuid references configuration,
     app_id              uuid references app,
-    device_id           uuid references device,
+    device_id           uuid references device on update cascade,
     destination_ids     uuid[] not null,
     exclusive           boolean not null,
     -- The event that goes to an executor when the run is admitted, without secrets.
@@ -232,7 +234,7 @@ create table snapshot (
     -- null: found in an adopted repository, and nobody's here.
     configuration_id   uuid references configuration,
     app_id             uuid references app,
-    destination_id     uuid not null references destination,
+    destination_id     uuid not null references destination on update cascade,
     restic_snapshot_id text,
     hostname           text not null,
     paths              text[] not null,
@@ -265,10 +267,16 @@ create index snapshot_restorable on snapshot (destination_id, completed_at)
 -- New credentials of a destination, until the run that tries them has ended.
 create table credential_change (
     run_id            uuid primary key references run,
-    destination_id    uuid not null unique references destination,
+    destination_id    uuid not null unique references destination on update cascade,
     sealed_secrets    bytea not null,
     password_is_ours  boolean not null,
     s3_ca_certificate text not null
+);
+
+-- Settings found in a repository, until the run that found them has ended.
+create table found_manifest (
+    run_id uuid primary key references run,
+    export jsonb not null
 );
 
 -- One row for every time that a backup was due, and what became of it.

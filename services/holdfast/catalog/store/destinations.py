@@ -270,6 +270,11 @@ async def destination_failed(
     await connection.execute(SQL["drop_failed_destination"], destination_id)
 
 
+async def identified(connection: Connection, destination_id: UUID, repository_id: str) -> None:
+    """Its repository was opened; the id is kept if none was known."""
+    await connection.execute(SQL["identified"], destination_id, repository_id)
+
+
 async def prune_needed(connection: Connection, destination_id: UUID) -> None:
     """Its repository holds data that no snapshot needs."""
     await connection.execute(SQL["prune_needed"], destination_id)

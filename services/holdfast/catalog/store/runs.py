@@ -101,6 +101,31 @@ async def add(connection: Connection, new: Sequence[NewRun]) -> frozenset[UUID]:
     return frozenset(row["id"] for row in added)
 
 
+async def add_ended(
+    connection: Connection, new: NewRun, destination_id: UUID, ended_at: datetime
+) -> None:
+    """Keep a run of the past, with one destination more if it is kept already."""
+    work = new.work
+    await connection.execute(
+        SQL["add_ended"],
+        work.run_id,
+        new.operation,
+        new.trigger,
+        new.configuration_id,
+        new.app_id,
+        destination_id,
+        work.TYPE,
+        work,
+        work.occurred_at,
+        ended_at,
+    )
+
+
+async def set_result(connection: Connection, run_id: UUID, result: Result) -> None:
+    """Say more of what an ended run came to."""
+    await connection.execute(SQL["set_result"], run_id, result)
+
+
 def _columns(new: NewRun) -> tuple[Any, ...]:
     """As ``add_run`` takes them."""
     work = new.work

@@ -13,6 +13,7 @@ from holdfast.events.work import (
     InitRequested,
     ProbeRequested,
     PruneAdmitted,
+    RebuildRequested,
     RestoreRequested,
     RotatePasswordRequested,
 )
@@ -27,6 +28,7 @@ from holdfast.executor.operations import (
     init,
     probe,
     prune,
+    rebuild,
     restore,
     rotate_password,
 )
@@ -44,4 +46,5 @@ OPERATES: dict[type[Work], Operate] = {
     DeviceProbeRequested: device_probe.run,
     CheckRequested: check.run,
     RotatePasswordRequested: rotate_password.run,
+    RebuildRequested: rebuild.run,
 }

@@ -8,7 +8,7 @@ from holdfast.events.work import ImportRequested
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome, outcome_id
 from holdfast.executor.locks import unless_locked
-from holdfast.executor.reach import reach
+from holdfast.executor.reach import identify, reach
 from holdfast.executor.takeover import end_predecessor
 from holdfast.restic.commands import snapshots
 from holdfast.restic.commands.snapshots import Snapshot
@@ -20,7 +20,7 @@ BYTES_TOLD = 200_000
 
 async def run(attempt: Attempt, work: ImportRequested) -> Outcome:
     """Only reads.  Told twice, it is recorded once."""
-    found = await attempt.hold.guard(_look(attempt, work))
+    repository_id, found = await attempt.hold.guard(_look(attempt, work))
     for number, some in enumerate(_parts(found)):
         event_id = outcome_id(SnapshotsFound, work.run_id, attempt.claim.claim, number)
         await attempt.say(
@@ -33,15 +33,20 @@ async def run(attempt: Attempt, work: ImportRequested) -> Outcome:
                 snapshots=some,
             )
         )
-    return Outcome(status=RunStatus.SUCCESS, result=ImportResult(snapshots=len(found)))
+    return Outcome(
+        status=RunStatus.SUCCESS,
+        result=ImportResult(snapshots=len(found), repository_id=repository_id),
+    )
 
 
-async def _look(attempt: Attempt, work: ImportRequested) -> tuple[Snapshot, ...]:
+async def _look(attempt: Attempt, work: ImportRequested) -> tuple[str, tuple[Snapshot, ...]]:
     await end_predecessor(attempt)
     restic = await reach(attempt, work.address)
-    return await unless_locked(
+    repository_id = await identify(restic, work.address)
+    found = await unless_locked(
         attempt, work.address, lambda: snapshots.run(restic), exclusive=False
     )
+    return repository_id, found
 
 
 def _parts(found: Sequence[Snapshot]) -> Iterator[tuple[FoundSnapshot, ...]]:
@@ -67,7 +72,7 @@ def _told(snapshot: Snapshot) -> FoundSnapshot:
         hostname=snapshot.hostname,
         paths=snapshot.paths,
         tags=snapshot.tags,
-        taken_at=snapshot.time,
+        taken_at=summary.backup_start or snapshot.time,
         files_new=summary.files_new,
         files_changed=summary.files_changed,
         files_unmodified=summary.files_unmodified,

@@ -10,6 +10,7 @@ from holdfast.events.queries import (
     GetDestination,
     ImportSnapshots,
     ListDestinations,
+    RebuildFrom,
     RemoveDestination,
     RotatePassword,
     TestDestination,
@@ -156,6 +157,24 @@ class DestinationRoutes(Controller):
         Adopting a repository does it by itself.
         """
         return await catalog.ask(ImportSnapshots(destination_id=destination_id))
+
+    @post(
+        "/{destination_id:uuid}/rebuild",
+        operation_id="rebuildFromDestination",
+        summary="Bring settings and history back from what a repository carries",
+        status_code=202,
+        responses=problems(404),
+    )
+    async def rebuild(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunAccepted:
+        """The run looks for the settings; a second one, queued at its end, brings the snapshots.
+
+        What is here and differs stays as it is.
+        """
+        return await catalog.ask(RebuildFrom(destination_id=destination_id))
 
     @post(
         "/{destination_id:uuid}/test",

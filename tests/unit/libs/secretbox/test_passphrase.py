@@ -4,10 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from holdfast.kernel.secret import Secret
-from holdfast.secretbox.errors import EmptyPassphraseError
+from holdfast.secretbox.errors import EmptyPassphraseError, WrongPassphraseError
 from holdfast.secretbox.passphrase import (
     ITERATIONS,
-    WrongPassphraseError,
     open_text,
     seal_text,
 )

@@ -190,3 +190,6 @@ update destination d
  where d.id = shown.id
 returning d.id, d.name, d.state = 'ready' as in_use, d.sealed_secrets,
           coalesce((select v.name from device v where v.id = d.local_device_id), '') as device;
+
+-- name: identified
+update destination set repository_id = $2 where id = $1 and repository_id = '';
