@@ -260,8 +260,9 @@ async def test_called_off_half_way_the_next_change_finishes_it(house: House, poi
     run_id = await house.asked()
     await house.dies(run_id, point)
     await answer_cancel_run(CancelRun(run_id=run_id), house.deps)
-    await house.do(run_id)  # it learns that it is cancelled
-    assert (await run_of(house.deps, run_id)).status is RunStatus.CANCELLED
+    await house.do(run_id)  # it learns that it is cancelled, unless it is done before that
+    ended = (await run_of(house.deps, run_id)).status
+    assert ended in (RunStatus.CANCELLED, RunStatus.SUCCESS)
     assert await house.opens(await house.stored())
 
     again = await house.asked()
