@@ -1,11 +1,13 @@
 """Fixtures that several rings share.  Helpers live in ``support``, not here."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from holdfast.restic.binary import find_restic
+from support.radosgw import INSTALL, Radosgw, missing_programs
 from support.servers import NatsServer, PostgresServer, RcloneS3
 
 
@@ -37,6 +39,22 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RcloneS3]:
     server = RcloneS3(tmp_path_factory.mktemp("s3"))
     yield server.start()
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Radosgw]:
+    """A real Ceph gateway: object lock, bucket policies, users.  Where CI is root it must run."""
+    missing = missing_programs()
+    if missing:
+        reason = f"no Ceph here ({', '.join(missing)} missing): {INSTALL}"
+        if os.environ.get("CI") == "true" and os.geteuid() == 0:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    server = Radosgw(tmp_path_factory.mktemp("radosgw"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")
