@@ -14,6 +14,8 @@ EVENTS: dict[str, type[Event]] = {
         work.PruneAdmitted,
         work.InitRequested,
         work.ProbeRequested,
+        work.ProtectRequested,
+        work.UndeleteRequested,
         run.RunProgress,
         run.RunCompleted,
         run.RunCancelRequested,

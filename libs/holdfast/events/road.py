@@ -48,6 +48,8 @@ ROADS: dict[type[Event], Road] = {
     work.PruneAdmitted: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.InitRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.ProtectRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.UndeleteRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     run.RunProgress: _road(
         EXECUTOR, GATEWAY, "At most one a second for a run and destination; may be lost."
     ),

@@ -18,6 +18,8 @@ class Operation(StrEnum):
     PRUNE = "prune"
     INIT = "init"
     PROBE = "probe"
+    PROTECT = "protect"
+    UNDELETE = "undelete"
 
 
 class RunStatus(StrEnum):
@@ -91,7 +93,38 @@ class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag="prune"):
     """Bytes that remain at the destination."""
 
 
-Result = InitResult | ProbeResult | RestoreResult | ForgetResult | PruneResult
+class ProtectResult(msgspec.Struct, frozen=True, kw_only=True, tag="protect"):
+    """Object Lock holds what a repository consists of."""
+
+    retained: int
+    """Objects that cannot be deleted now."""
+    renewed: int
+    """Of these, so many were given a new time."""
+    swept: int
+    """Versions deleted long ago whose retention has ended: gone for good."""
+    swept_bytes: int
+
+
+class UndeleteResult(msgspec.Struct, frozen=True, kw_only=True, tag="undelete"):
+    """A repository stands as it stood."""
+
+    restored: int
+    """Objects that were deleted or overwritten."""
+    hidden: int
+    """Objects that were no part of a repository and were put out of its way."""
+    restic_snapshot_ids: tuple[str, ...] = ()
+    """Snapshots among what was brought back."""
+
+
+Result = (
+    InitResult
+    | ProbeResult
+    | RestoreResult
+    | ForgetResult
+    | PruneResult
+    | ProtectResult
+    | UndeleteResult
+)
 
 
 class RunProgress(Event, frozen=True, kw_only=True):

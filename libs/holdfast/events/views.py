@@ -10,7 +10,7 @@ import msgspec
 from holdfast.events.base import AwareTime
 from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
 from holdfast.events.schedule import CatchUp, DueOutcome
-from holdfast.events.work import DestinationType
+from holdfast.events.work import DestinationType, ObjectLock
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +51,11 @@ class DestinationView(View, frozen=True, kw_only=True):
     s3_bucket: str | None = None
     s3_region: str | None = None
     s3_prefix: str | None = None
+    object_lock: ObjectLock | None = None
+    protected_at: AwareTime | None = None
+    """When Object Lock was last seen to hold all of it."""
+    has_maintenance_credentials: bool = False
+    """Another pair of keys does what deletes."""
     local_device_id: UUID | None = None
     local_path: str | None = None
     prune_schedule: str

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.events.base import Work
+from holdfast.events.base import AwareTime, Work
 
 
 class DestinationType(StrEnum):
@@ -15,6 +15,23 @@ class DestinationType(StrEnum):
     S3 = "s3"
     LOCAL = "local"
     SFTP = "sftp"
+
+
+class LockMode(StrEnum):
+    """How strongly S3 Object Lock holds."""
+
+    GOVERNANCE = "governance"
+    """A key that has the right to bypass it can delete."""
+
+    COMPLIANCE = "compliance"
+    """Nobody can, the account's owner included."""
+
+
+class ObjectLock(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written cannot be deleted for so long."""
+
+    mode: LockMode
+    days: int
 
 
 class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +50,7 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     """restic's id of the repository, once it is known: what is opened must have it."""
     cheap_key: bool = False
     """The password is machine-made, so its key needs no costly derivation."""
+    object_lock: ObjectLock | None = None
 
 
 class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +59,30 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
     repo_password: str
     s3_access_key: str = ""
     s3_secret_key: str = ""
+    s3_maintenance_access_key: str = ""
+    s3_maintenance_secret_key: str = ""
+    """A second pair, for what deletes; none: the first does all."""
+
+    @property
+    def has_maintenance(self) -> bool:
+        """Whether there is a second pair."""
+        return self.s3_maintenance_access_key != ""
+
+    def everyday(self) -> "DestinationSecrets":
+        """Without the second pair."""
+        return msgspec.structs.replace(
+            self, s3_maintenance_access_key="", s3_maintenance_secret_key=""
+        )
+
+    def maintenance(self) -> "DestinationSecrets":
+        """With the second pair, if there is one, in the place of the first."""
+        if not self.has_maintenance:
+            return self
+        return DestinationSecrets(
+            repo_password=self.repo_password,
+            s3_access_key=self.s3_maintenance_access_key,
+            s3_secret_key=self.s3_maintenance_secret_key,
+        )
 
 
 class BackupTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +141,24 @@ class PruneAdmitted(Work, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "prune.admitted"
 
     address: DestinationAddress
+
+
+class ProtectRequested(Work, frozen=True, kw_only=True):
+    """Retain what a destination with Object Lock holds, and sweep what it need not hold."""
+
+    TYPE: ClassVar[str] = "protect.requested"
+
+    address: DestinationAddress
+
+
+class UndeleteRequested(Work, frozen=True, kw_only=True):
+    """Bring back what was deleted or overwritten at a destination that keeps versions."""
+
+    TYPE: ClassVar[str] = "undelete.requested"
+
+    address: DestinationAddress
+    since: AwareTime
+    """Just before the first of what is to be undone."""
 
 
 class InitRequested(Work, frozen=True, kw_only=True):

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from holdfast.catalog import protecting
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
 from holdfast.catalog.retrying import queue_retry
@@ -17,6 +18,7 @@ from holdfast.events.run import (
     PruneResult,
     RunCompleted,
     RunStatus,
+    UndeleteResult,
 )
 from holdfast.kernel.ids import derived_id
 from holdfast.telemetry.logs import Log
@@ -79,6 +81,7 @@ async def end_here(
 
 async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now: datetime) -> None:
     """What an outcome means for the destination."""
+    await protecting.follow_end(connection, run, event, now)
     for destination_id in run.destination_ids:
         match run.operation, event.result:
             case Operation.INIT, InitResult(repository_id=repository_id):
@@ -94,6 +97,9 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await destinations.pruned(connection, destination_id, size, now)
             case Operation.BACKUP, _ if event.status is not RunStatus.SUCCESS:
                 # A backup that broke off leaves packs that no snapshot needs.
+                await destinations.prune_needed(connection, destination_id)
+            case Operation.UNDELETE, UndeleteResult(restic_snapshot_ids=back):
+                await snapshots.unforget(connection, destination_id, back)
                 await destinations.prune_needed(connection, destination_id)
             case _:
                 pass

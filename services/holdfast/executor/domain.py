@@ -17,8 +17,10 @@ from holdfast.events.work import (
     ForgetAdmitted,
     InitRequested,
     ProbeRequested,
+    ProtectRequested,
     PruneAdmitted,
     RestoreRequested,
+    UndeleteRequested,
 )
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import derived_id
@@ -40,6 +42,8 @@ OPERATIONS: dict[type[Work], Operation] = {
     PruneAdmitted: Operation.PRUNE,
     InitRequested: Operation.INIT,
     ProbeRequested: Operation.PROBE,
+    ProtectRequested: Operation.PROTECT,
+    UndeleteRequested: Operation.UNDELETE,
 }
 
 
@@ -87,11 +91,8 @@ def addresses_of(work: Work) -> tuple[DestinationAddress, ...]:
     """Every destination that *work* is about."""
     if isinstance(work, BackupRequested):
         return tuple(target.address for target in work.targets)
-    if isinstance(
-        work, RestoreRequested | ForgetAdmitted | PruneAdmitted | InitRequested | ProbeRequested
-    ):
-        return (work.address,)
-    return ()
+    address: DestinationAddress | None = getattr(work, "address", None)
+    return () if address is None else (address,)
 
 
 def outcome_id(event_type: type[Event], run_id: UUID, claim: int, *parts: object) -> UUID:

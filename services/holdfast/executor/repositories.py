@@ -8,6 +8,8 @@ from holdfast.kernel.secret import Secret
 from holdfast.restic import Repository, S3Access
 from holdfast.storage.base import Backend, LocalTarget, S3Target, Target
 from holdfast.storage.registry import open_backend
+from holdfast.storage.s3 import S3Backend
+from holdfast.storage.s3_lock import S3Vault
 
 
 class UnsupportedDestinationError(HoldfastError):
@@ -48,9 +50,20 @@ def repository_of(
     )
 
 
+def vault_of(address: DestinationAddress, secrets: DestinationSecrets) -> S3Vault:
+    """The objects at *address* with all their versions.  Raises UnsupportedDestinationError."""
+    target = _target(address, secrets, "")
+    if not isinstance(target, S3Target):
+        raise UnsupportedDestinationError(
+            "Only an S3 bucket keeps versions.", guidance="Nothing was changed."
+        )
+    return S3Vault(S3Backend(target))
+
+
 def secrets_in(secrets: DestinationSecrets) -> tuple[Secret, ...]:
-    """All that must not be in a message.  The access key is a name, and helps a person."""
-    return tuple(Secret(each) for each in (secrets.repo_password, secrets.s3_secret_key) if each)
+    """All that must not be in a message.  An access key is a name, and helps a person."""
+    words = (secrets.repo_password, secrets.s3_secret_key, secrets.s3_maintenance_secret_key)
+    return tuple(Secret(each) for each in words if each)
 
 
 def _target(address: DestinationAddress, secrets: DestinationSecrets, parent: str) -> Target:

@@ -46,6 +46,8 @@ OPERATIONS = {
     Operation.RESTORE: "Restore",
     Operation.FORGET: "Removing old snapshots",
     Operation.PRUNE: "Freeing space",
+    Operation.PROTECT: "Keeping the object lock up",
+    Operation.UNDELETE: "Bringing back what was deleted",
 }
 """What is told of.  Probe and init answer the person who asked for them."""
 

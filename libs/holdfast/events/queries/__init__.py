@@ -18,6 +18,7 @@ from holdfast.events.queries.destinations import (
     ListDestinations,
     RemoveDestination,
     TestDestination,
+    UndeleteDestination,
 )
 from holdfast.events.queries.devices import CreateApp, CreateDevice, ListApps, ListDevices
 from holdfast.events.queries.identity import (
@@ -113,6 +114,7 @@ __all__ = [
     "SnapshotFact",
     "StartBackup",
     "TestDestination",
+    "UndeleteDestination",
     "UpdateConfiguration",
     "UpdatePolicy",
     "VerifyToken",

@@ -4,8 +4,9 @@ from typing import ClassVar
 from uuid import UUID
 
 from holdfast.events import views
+from holdfast.events.base import AwareTime
 from holdfast.events.queries.base import Done, Query
-from holdfast.events.work import DestinationType
+from holdfast.events.work import DestinationType, ObjectLock
 
 
 class AddDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
@@ -25,6 +26,7 @@ class AddDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
     s3_bucket: str = ""
     s3_region: str = ""
     s3_prefix: str = ""
+    object_lock: ObjectLock | None = None
     max_runs: int = 4
     """How many runs it serves at once."""
     sealed_secrets: bytes = b""
@@ -66,3 +68,13 @@ class TestDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
     REPLY = views.RunAccepted
 
     destination_id: UUID
+
+
+class UndeleteDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue a run that undoes what was deleted or overwritten at a destination."""
+
+    SUBJECT = "catalog.destination.undelete"
+    REPLY = views.RunAccepted
+
+    destination_id: UUID
+    since: AwareTime

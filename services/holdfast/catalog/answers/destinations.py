@@ -22,13 +22,16 @@ from holdfast.events.queries import (
     ListDestinations,
     RemoveDestination,
     TestDestination,
+    UndeleteDestination,
 )
 from holdfast.events.run import Operation, RunStatus
 from holdfast.events.views import DestinationView, RunAccepted
 from holdfast.events.work import (
     DestinationSecrets,
+    DestinationType,
     InitRequested,
     ProbeRequested,
+    UndeleteRequested,
 )
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
@@ -70,6 +73,7 @@ async def answer_add_destination(query: AddDestination, deps: Deps) -> RunAccept
             deps.secrets.seal_destination(destination_id, opening),
             now,
             password_is_ours=ours,
+            has_maintenance=opening.has_maintenance,
             prune_timezone=deps.settings.timezone,
         )
         work = InitRequested(
@@ -100,6 +104,36 @@ async def answer_test_destination(query: TestDestination, deps: Deps) -> RunAcce
             address=address,
         )
         accepted = await _queued(connection, Operation.PROBE, work, destination_id)
+    deps.wake.set()
+    return accepted
+
+
+async def answer_undelete_destination(query: UndeleteDestination, deps: Deps) -> RunAccepted:
+    """Queue a run that brings back what was deleted or overwritten since then.
+
+    InvalidRequestError for a time to come, and for what is no S3 bucket.
+    """
+    destination_id, now = query.destination_id, deps.now()
+    if query.since > now:
+        raise InvalidRequestError("since: that time has not come yet.")
+    async with transaction(deps.pool) as connection:
+        view = await destinations.find(connection, destination_id)
+        if view is None:
+            raise _missing(destination_id)
+        if view.type is not DestinationType.S3:
+            raise InvalidRequestError(
+                f"{view.name} is no S3 bucket, so it keeps no versions that could be brought back."
+            )
+        address = (await destinations.addresses(connection, [destination_id]))[destination_id]
+        work = UndeleteRequested(
+            event_id=new_id(),
+            occurred_at=now,
+            run_id=new_id(),
+            site=await destinations.site_of(connection, destination_id, deps.settings.site),
+            address=address,
+            since=query.since,
+        )
+        accepted = await _queued(connection, Operation.UNDELETE, work, destination_id)
     deps.wake.set()
     return accepted
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 import msgspec
 
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.credentials import secrets_for
 from holdfast.catalog.domain.run import dies_again
 from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import destinations, runs, snapshots
@@ -94,7 +95,7 @@ async def _secrets(
 ) -> bytes:
     """What opens the run's destinations, readable by this executor alone."""
     opened = {
-        str(each.id): deps.secrets.open_destination(each)
+        str(each.id): secrets_for(run.operation, deps.secrets.open_destination(each))
         for each in await destinations.sealed_secrets(connection, run.destination_ids)
     }
     return seal_to(public_key, msgspec.json.encode(opened), claim_purpose(run.id, number))

@@ -10,13 +10,21 @@ from holdfast.catalog.domain.admission import RUNS_PER_DESTINATION
 from holdfast.catalog.domain.paths import absolute_path
 from holdfast.catalog.domain.text import checked_name, checked_text
 from holdfast.events.queries import AddDestination
-from holdfast.events.work import DestinationAddress, DestinationSecrets, DestinationType
+from holdfast.events.work import (
+    DestinationAddress,
+    DestinationSecrets,
+    DestinationType,
+    ObjectLock,
+)
 from holdfast.kernel.errors import InvalidRequestError
 
 DIRECTORY = "homelab-backups"
 """Made below the path that a person names, so that a repository never mixes with other files."""
 
 MOST_RUNS = 64
+
+MOST_LOCK_DAYS = 3650
+"""Ten years: in the mode compliance nobody could take back a typing error."""
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
@@ -38,6 +46,7 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
     s3_bucket: str = ""
     s3_region: str = ""
     s3_prefix: str = ""
+    object_lock: ObjectLock | None = None
     max_runs: int = RUNS_PER_DESTINATION
 
     def address(self, destination_id: UUID, *, cheap_key: bool) -> DestinationAddress:
@@ -52,6 +61,7 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
             s3_region=self.s3_region,
             s3_prefix=self.s3_prefix,
             cheap_key=cheap_key,
+            object_lock=self.object_lock,
         )
 
 
@@ -89,6 +99,11 @@ def checked_secrets(type_: DestinationType, secrets: DestinationSecrets) -> Dest
                     f"{field.removeprefix('s3_')} is empty.",
                     guidance="Make an access key for the bucket and give both of its parts.",
                 )
+    if bool(secrets.s3_maintenance_access_key) != bool(secrets.s3_maintenance_secret_key):
+        raise InvalidRequestError(
+            "Only one of maintenance_access_key and maintenance_secret_key is there.",
+            guidance="Give both parts of the second key, or none.",
+        )
     return secrets
 
 
@@ -120,11 +135,20 @@ def _s3(name: str, query: AddDestination) -> NewDestination:
         name=name,
         type=DestinationType.S3,
         place=f"s3:{host}/{query.s3_bucket}/{prefix}",
+        object_lock=_object_lock(query.object_lock),
         s3_endpoint=endpoint,
         s3_bucket=query.s3_bucket,
         s3_region=query.s3_region,
         s3_prefix=prefix,
     )
+
+
+def _object_lock(lock: ObjectLock | None) -> ObjectLock | None:
+    if lock is not None and not 0 < lock.days <= MOST_LOCK_DAYS:
+        raise InvalidRequestError(
+            f"object_lock: {lock.days} days are not from 1 to {MOST_LOCK_DAYS}."
+        )
+    return lock
 
 
 def _endpoint(value: str) -> tuple[str, str]:

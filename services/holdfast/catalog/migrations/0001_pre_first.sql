@@ -62,6 +62,14 @@ create table destination (
     s3_bucket          text not null default '',
     s3_region          text not null default '',
     s3_prefix          text not null default '',
+    -- S3 Object Lock; no mode: none.
+    s3_lock_mode       text not null default '' check (s3_lock_mode in ('', 'governance', 'compliance')),
+    s3_lock_days       integer not null default 0 check ((s3_lock_days > 0) = (s3_lock_mode <> '')),
+    -- A second pair of keys does what deletes; the pair itself is among the sealed secrets.
+    s3_has_maintenance boolean not null default false,
+    -- When its lock is to be kept up next; null: it has none.
+    protect_due_at     timestamptz,
+    protected_at       timestamptz,
     local_device_id    uuid references device,
     local_parent_path  text not null default '',
     local_path         text not null default '',

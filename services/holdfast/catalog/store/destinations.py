@@ -34,6 +34,7 @@ async def add(
     now: datetime,
     *,
     password_is_ours: bool,
+    has_maintenance: bool,
     prune_timezone: str,
 ) -> None:
     """Keep a destination that nobody sees yet.
@@ -59,6 +60,9 @@ async def add(
             prune_timezone,
             now,
             new.max_runs,
+            "" if new.object_lock is None else new.object_lock.mode,
+            0 if new.object_lock is None else new.object_lock.days,
+            has_maintenance,
         )
 
 
@@ -170,3 +174,23 @@ async def needs_prune(connection: Connection, destination_id: UUID) -> bool | No
     """Whether there is something to free; None: there is no such destination in use."""
     found: bool | None = await connection.fetchval(SQL["needs_prune"], destination_id)
     return found
+
+
+async def protect_due(connection: Connection, now: datetime) -> tuple[UUID, ...]:
+    """Those whose object lock is to be kept up by now, and of which no run is at it."""
+    return tuple(row["id"] for row in await connection.fetch(SQL["protect_due"], now))
+
+
+async def protect_at(connection: Connection, destination_id: UUID, moment: datetime) -> None:
+    """Keep its object lock up at *moment* at latest, if it has one."""
+    await connection.execute(SQL["protect_at"], destination_id, moment)
+
+
+async def protect_queued(connection: Connection, destination_id: UUID, next_at: datetime) -> None:
+    """A run does it now; the next one is due at *next_at*, or when something is written."""
+    await connection.execute(SQL["protect_queued"], destination_id, next_at)
+
+
+async def protected(connection: Connection, destination_id: UUID, now: datetime) -> None:
+    """Its object lock holds all of it."""
+    await connection.execute(SQL["protected"], destination_id, now)

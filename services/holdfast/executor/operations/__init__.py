@@ -9,12 +9,23 @@ from holdfast.events.work import (
     ForgetAdmitted,
     InitRequested,
     ProbeRequested,
+    ProtectRequested,
     PruneAdmitted,
     RestoreRequested,
+    UndeleteRequested,
 )
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
-from holdfast.executor.operations import backup, forget, init, probe, prune, restore
+from holdfast.executor.operations import (
+    backup,
+    forget,
+    init,
+    probe,
+    protect,
+    prune,
+    restore,
+    undelete,
+)
 
 Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
 
@@ -25,4 +36,6 @@ OPERATES: dict[type[Work], Operate] = {
     PruneAdmitted: prune.run,
     InitRequested: init.run,
     ProbeRequested: probe.run,
+    ProtectRequested: protect.run,
+    UndeleteRequested: undelete.run,
 }

@@ -1,10 +1,11 @@
 """Destinations: add, list, look at, test, remove."""
 
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, delete, get, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 
 from holdfast.events.queries import (
     GetDestination,
@@ -12,7 +13,7 @@ from holdfast.events.queries import (
     RemoveDestination,
     TestDestination,
 )
-from holdfast.events.views import DestinationView
+from holdfast.events.views import DestinationView, RunAccepted
 from holdfast.gateway.api.problems import problems
 from holdfast.gateway.catalog_client import WAIT_SECONDS, CatalogClient
 from holdfast.gateway.schemas.destinations import (
@@ -20,7 +21,19 @@ from holdfast.gateway.schemas.destinations import (
     LocalDestinationRequest,
     S3DestinationRequest,
     TestOutcome,
+    UndeleteRequest,
 )
+from holdfast.kernel.errors import InvalidRequestError
+from holdfast.storage.bucket_policy import BucketPolicy, bucket_policy
+
+PrincipalText = Annotated[
+    str,
+    QueryParameter(
+        min_length=1,
+        max_length=500,
+        description="Whose the everyday key is, such as arn:aws:iam::123456789012:user/holdfast.",
+    ),
+]
 
 
 class DestinationRoutes(Controller):
@@ -111,3 +124,37 @@ class DestinationRoutes(Controller):
         """Answers with `success` false, not with an error, when it cannot."""
         accepted = await catalog.ask(TestDestination(destination_id=destination_id))
         return TestOutcome.of(await catalog.wait_for_run(accepted.run_id, WAIT_SECONDS))
+
+    @post(
+        "/{destination_id:uuid}/undelete",
+        operation_id="undeleteDestination",
+        summary="Bring back what was deleted or overwritten in a bucket that keeps versions",
+        status_code=202,
+        responses=problems(400, 404),
+    )
+    async def undelete(
+        self,
+        destination_id: FromPath[UUID],
+        data: JSONBody[UndeleteRequest],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunAccepted:
+        """Answers with the run that does it; it has the repository for itself."""
+        return await catalog.ask(data.query(destination_id))
+
+    @get(
+        "/{destination_id:uuid}/bucket-policy",
+        operation_id="getBucketPolicy",
+        summary="Make the bucket policy that keeps the everyday key from deleting",
+        responses=problems(400, 404),
+    )
+    async def policy(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+        principal: PrincipalText,
+    ) -> BucketPolicy:
+        """For you to put on the bucket; Holdfast does not change it."""
+        view = await catalog.ask(GetDestination(destination_id=destination_id))
+        if view.s3_bucket is None:
+            raise InvalidRequestError(f"{view.name} is no S3 bucket.")
+        return bucket_policy(view.s3_bucket, view.s3_prefix or "", principal)

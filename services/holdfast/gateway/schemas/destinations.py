@@ -6,10 +6,11 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from holdfast.events.queries import AddDestination
+from holdfast.events.base import AwareTime
+from holdfast.events.queries import AddDestination, UndeleteDestination
 from holdfast.events.run import RunStatus
 from holdfast.events.views import DestinationView, RunView
-from holdfast.events.work import DestinationSecrets, DestinationType
+from holdfast.events.work import DestinationSecrets, DestinationType, LockMode, ObjectLock
 from holdfast.gateway.schemas.text import (
     AbsolutePath,
     Name,
@@ -52,6 +53,14 @@ class LocalDestinationRequest(Request, frozen=True, kw_only=True):
         )
 
 
+class ObjectLockRequest(Request, frozen=True, kw_only=True):
+    """What is written cannot be deleted for so long; the bucket must have Object Lock."""
+
+    mode: LockMode
+    days: Annotated[int, msgspec.Meta(ge=1, le=3650)]
+    """An attack finds at least half of them; so long you have to notice it."""
+
+
 class S3DestinationRequest(Request, frozen=True, kw_only=True):
     """A bucket of an S3-compatible store."""
 
@@ -62,6 +71,10 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
     access_key: SecretText
     secret_key: SecretText
     prefix: OptionalWord = ""
+    object_lock: ObjectLockRequest | None = None
+    maintenance_access_key: SecretText | UnsetType = UNSET
+    """With its secret: another key for all that deletes, so that the first need not be able to."""
+    maintenance_secret_key: SecretText | UnsetType = UNSET
     max_runs: RunLimit = 4
     """How many runs it serves at once."""
     repo_password: SecretText | UnsetType = UNSET
@@ -76,6 +89,8 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
             repo_password=self.repo_password or "",
             s3_access_key=self.access_key,
             s3_secret_key=self.secret_key,
+            s3_maintenance_access_key=self.maintenance_access_key or "",
+            s3_maintenance_secret_key=self.maintenance_secret_key or "",
         )
 
     def query(self, sealed_secrets: bytes) -> AddDestination:
@@ -87,9 +102,25 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
             s3_bucket=self.bucket,
             s3_region=self.region,
             s3_prefix=self.prefix,
+            object_lock=(
+                None
+                if self.object_lock is None
+                else ObjectLock(mode=self.object_lock.mode, days=self.object_lock.days)
+            ),
             max_runs=self.max_runs,
             sealed_secrets=sealed_secrets,
         )
+
+
+class UndeleteRequest(Request, frozen=True, kw_only=True):
+    """Undo what was deleted or overwritten."""
+
+    since: AwareTime
+    """Just before it happened, with its zone."""
+
+    def query(self, destination_id: UUID) -> UndeleteDestination:
+        """The question to the catalog."""
+        return UndeleteDestination(destination_id=destination_id, since=self.since)
 
 
 class DestinationList(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,8 +3,10 @@
 insert into destination (id, name, type, state, s3_endpoint, s3_bucket, s3_region, s3_prefix,
                          local_device_id, local_parent_path, local_path, place,
                          sealed_secrets, password_is_ours, prune_timezone,
-                         created_at, updated_at, max_runs)
-values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16);
+                         created_at, updated_at, max_runs,
+                         s3_lock_mode, s3_lock_days, s3_has_maintenance)
+values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16,
+        $17, $18, $19);
 
 -- name: destinations
 -- One, or all for null, with what can be restored from them.
@@ -12,6 +14,10 @@ select d.id, d.name, d.type, d.enabled, d.repository_id <> '' as repo_initialize
        d.repository_id,
        nullif(d.s3_endpoint, '') as s3_endpoint, nullif(d.s3_bucket, '') as s3_bucket,
        nullif(d.s3_region, '') as s3_region, nullif(d.s3_prefix, '') as s3_prefix,
+       case when d.s3_lock_mode <> ''
+            then jsonb_build_object('mode', d.s3_lock_mode, 'days', d.s3_lock_days)
+       end as object_lock,
+       d.protected_at, d.s3_has_maintenance as has_maintenance_credentials,
        d.local_device_id, nullif(d.local_path, '') as local_path,
        d.prune_schedule, d.max_runs, total.snapshots as total_snapshots, d.repository_size as total_size,
        total.last_backup_at, d.created_at, d.updated_at
@@ -42,7 +48,8 @@ select id, sealed_secrets
 -- name: destination_is_ready
 -- Its init run has succeeded.  No row: it was told before.
 update destination
-   set state = 'ready', repository_id = $2, updated_at = $3
+   set state = 'ready', repository_id = $2, updated_at = $3,
+       protect_due_at = case when s3_lock_mode <> '' then $3 end
  where id = $1 and state = 'adding'
 returning id;
 
@@ -63,7 +70,10 @@ update destination
 -- name: addresses
 -- Where they are, whether in use or not: a removed destination is still restored from.
 select id as destination_id, name, type, local_path, s3_endpoint, s3_bucket, s3_region,
-       s3_prefix, repository_id, password_is_ours as cheap_key
+       s3_prefix, repository_id, password_is_ours as cheap_key,
+       case when s3_lock_mode <> ''
+            then jsonb_build_object('mode', s3_lock_mode, 'days', s3_lock_days)
+       end as object_lock
   from destination
  where id = any($1::uuid[]) and (enabled or not $2);
 
@@ -89,3 +99,27 @@ update destination
 
 -- name: needs_prune
 select prune_needed from destination where id = $1 and state = 'ready';
+
+-- name: protect_due
+-- Whose object lock is to be kept up by now, and nobody is at it or about to be.
+select d.id
+  from destination d
+ where d.state = 'ready'
+   and d.protect_due_at <= $1
+   and not exists (select 1
+                     from run r
+                    where r.status in ('queued', 'in_progress')
+                      and r.operation = 'protect'
+                      and d.id = any(r.destination_ids));
+
+-- name: protect_at
+-- Sooner than planned, or for the first time; never later, and not where there is no lock.
+update destination
+   set protect_due_at = least(protect_due_at, $2)
+ where id = $1 and protect_due_at is not null;
+
+-- name: protect_queued
+update destination set protect_due_at = $2 where id = $1;
+
+-- name: protected
+update destination set protected_at = $2 where id = $1;
