@@ -98,6 +98,8 @@ class Radosgw:
         self._conf = self._home / "ceph.conf"
         self._log = data / "radosgw.log"
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._session = botocore.session.Session()
+        self._clients: dict[str, Any] = {}
         self.port = free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
 
@@ -167,14 +169,16 @@ class Radosgw:
     def client(self, user: User | None = None) -> Any:
         """botocore's own client, as the given user (the owner)."""
         who = user or self.owner
-        return botocore.session.Session().create_client(
-            "s3",
-            endpoint_url=self.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=who.access_key,
-            aws_secret_access_key=who.secret_key,
-            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
-        )
+        if who.access_key not in self._clients:
+            self._clients[who.access_key] = self._session.create_client(
+                "s3",
+                endpoint_url=self.endpoint,
+                region_name="us-east-1",
+                aws_access_key_id=who.access_key,
+                aws_secret_access_key=who.secret_key,
+                config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 1}),
+            )
+        return self._clients[who.access_key]
 
     def bucket(self, *, lock: bool = False, versioned: bool = False) -> str:
         """A new bucket of the owner's."""

@@ -6,6 +6,7 @@ destination does it, and only then.
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -161,10 +162,12 @@ class S3Backend:
             raise error_of(error, self._target) from error
 
 
+@cache
 def _session(kind: Any) -> Any:
     """One that ignores the machine's own AWS settings: only the target's count.
 
-    A profile that is set but missing would make every destination fail.
+    A profile that is set but missing would make every destination fail.  Kept, because it
+    keeps the description of S3, which takes a third of a second to read.
     """
     return kind(
         session_vars={

@@ -69,10 +69,13 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def was_overwritten(self) -> bool:
-        """Whether what is there now seems to be other content than before."""
-        return not self.is_gone and any(
-            not each.equals(self.latest) for each in self.contents if each is not self.latest
-        )
+        """Whether what is there now seems to be other content than there was at first."""
+        return not self.is_gone and not self.contents[-1].equals(self.latest)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether it has ever had different contents."""
+        return any(not each.equals(self.contents[-1]) for each in self.contents)
 
 
 def histories(versions: Iterable[Version], folder: str) -> tuple[History, ...]:

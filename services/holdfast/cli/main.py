@@ -129,6 +129,31 @@ def status() -> None:
     sys.exit(run_status())
 
 
+@main.group()
+def destination() -> None:
+    """Look after one destination."""
+
+
+@destination.command("policy")
+@click.argument("name")
+@click.option("--principal", required=True, help="Whose the everyday key is, as S3 names it.")
+def destination_policy(name: str, principal: str) -> None:
+    """Print a bucket policy under which the everyday key cannot delete."""
+    from holdfast.cli.destinations import policy
+
+    sys.exit(policy(name, principal))
+
+
+@destination.command("undelete")
+@click.argument("name")
+@click.option("--since", required=True, metavar="TIME", help="Just before it happened.")
+def destination_undelete(name: str, since: str) -> None:
+    """Bring back what somebody deleted or overwrote in a bucket that keeps versions."""
+    from holdfast.cli.destinations import undelete
+
+    sys.exit(undelete(name, since))
+
+
 @main.command()
 def doctor() -> None:
     """Say what is there, what is missing, and the command that mends it."""

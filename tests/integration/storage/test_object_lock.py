@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,7 +21,8 @@ from holdfast.storage.lock_errors import (
     ObjectLockMissingError,
 )
 from holdfast.storage.s3 import S3Backend
-from holdfast.storage.s3_lock import Ledger, Protected, S3Vault
+from holdfast.storage.s3_lock import Protected, S3Vault
+from holdfast.storage.s3_objects import Ledger
 from support.radosgw import Radosgw, User
 from support.servers import RcloneS3
 
@@ -219,7 +221,7 @@ async def test_what_a_default_or_a_person_retains_for_longer_stays_so(bucket: Bu
     done = await bucket.keep_up()
 
     assert (done.retained, done.renewed) == (1, 0)
-    assert bucket.held(key) == ("COMPLIANCE", until.replace(microsecond=until.microsecond))
+    assert bucket.held(key) == ("COMPLIANCE", until)
 
 
 async def test_a_mode_that_is_there_already_is_renewed_in_it(bucket: Bucket) -> None:
@@ -233,10 +235,10 @@ async def test_a_mode_that_is_there_already_is_renewed_in_it(bucket: Bucket) -> 
 
 
 async def test_more_than_a_page_of_objects(bucket: Bucket) -> None:
-    for number in range(1010):
-        bucket.put("data", str(number).encode())
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda number: bucket.put("data", b"%d" % number), range(1001)))
 
-    assert (await bucket.keep_up()).renewed == 1010
+    assert (await bucket.keep_up()).renewed == 1001
     assert (await bucket.keep_up()).renewed == 0
 
 
@@ -324,6 +326,26 @@ async def test_what_was_overwritten_stands_again_although_the_new_is_locked(
 
     assert (bucket.read(key), bucket.read(config)) == (b"good", b"config")
     assert (await bucket.vault.undelete(before)).restored == ()
+    # It is whole again, so it is not told of for ever, and the rubbish goes in time.
+    assert (await bucket.keep_up(COMPLIANCE)).overwritten == ()
+
+
+async def test_a_time_that_is_too_late_still_finds_what_fits_its_name(bucket: Bucket) -> None:
+    key = bucket.put("data", b"good")
+    bucket.client.put_object(Bucket=bucket.name, Key=key, Body=b"rubbish")
+
+    await bucket.vault.undelete(now() + timedelta(minutes=1))
+
+    assert bucket.read(key) == b"good"
+
+
+async def test_a_time_before_everything_takes_nothing_away(bucket: Bucket) -> None:
+    keys = [bucket.put(part, part.encode()) for part in ("data", "keys", "locks", "config")]
+
+    done = await bucket.vault.undelete(now() - timedelta(days=1))
+
+    assert (done.restored, done.hidden) == ((), 0)
+    assert sorted(bucket.server.keys(bucket.name)) == sorted(keys)
 
 
 async def test_what_came_after_is_kept_if_it_is_sound_and_hidden_if_not(bucket: Bucket) -> None:
@@ -344,7 +366,7 @@ async def test_what_came_after_is_kept_if_it_is_sound_and_hidden_if_not(bucket: 
 
 async def test_what_was_pruned_before_stays_so(bucket: Bucket) -> None:
     bucket.delete(bucket.put("data", b"pruned"))
-    before = now() + timedelta(seconds=0)
+    before = now()
 
     done = await bucket.vault.undelete(before)
 

@@ -10,7 +10,7 @@ from holdfast.executor.attempt import Attempt, in_thread
 from holdfast.executor.domain import Outcome, failure_of, names_told
 from holdfast.kernel.private_file import replace_private
 from holdfast.storage.lock_errors import RepositoryOverwrittenError
-from holdfast.storage.s3_lock import Ledger
+from holdfast.storage.s3_objects import Ledger
 
 
 async def run(attempt: Attempt, work: ProtectRequested) -> Outcome:
