@@ -53,7 +53,7 @@ class DestinationView(View, frozen=True, kw_only=True):
     s3_prefix: str | None = None
     object_lock: ObjectLock | None = None
     protected_at: AwareTime | None = None
-    """When Object Lock was last seen to hold all of it."""
+    """Object Lock was seen to hold all that was there then."""
     has_maintenance_credentials: bool = False
     """Another pair of keys does what deletes."""
     local_device_id: UUID | None = None

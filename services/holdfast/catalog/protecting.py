@@ -10,15 +10,15 @@ from holdfast.catalog.deps import Deps
 from holdfast.catalog.store import destinations, runs
 from holdfast.catalog.store.pool import Connection, reading, transaction
 from holdfast.catalog.store.runs import RunRow
-from holdfast.events.run import Operation, ProtectResult, RunCompleted, RunStatus, Trigger
+from holdfast.events.run import Operation, ProtectResult, RunCompleted, Trigger
 from holdfast.events.work import ProtectRequested
 from holdfast.kernel.ids import new_id
 
 EVERY = timedelta(days=1)
 """Without it, locks would run out at a destination that nothing is written to any more."""
 
-AGAIN_AFTER = timedelta(hours=1)
-"""After one that failed."""
+AGAIN_AFTER = timedelta(hours=3)
+"""After one that failed.  There is no hurry: at least half of the lock's days are left."""
 
 WRITES = frozenset((Operation.BACKUP, Operation.PRUNE, Operation.UNDELETE))
 """What leaves new objects, whether it succeeds or not."""
@@ -59,6 +59,6 @@ async def follow_end(
             await destinations.protect_at(connection, destination_id, now)
         elif run.operation is Operation.PROTECT:
             if isinstance(event.result, ProtectResult):
-                await destinations.protected(connection, destination_id, now)
-            if event.status is not RunStatus.SUCCESS:
+                await destinations.protected(connection, destination_id, event.started_at)
+            else:
                 await destinations.protect_at(connection, destination_id, now + AGAIN_AFTER)

@@ -191,6 +191,6 @@ async def protect_queued(connection: Connection, destination_id: UUID, next_at: 
     await connection.execute(SQL["protect_queued"], destination_id, next_at)
 
 
-async def protected(connection: Connection, destination_id: UUID, now: datetime) -> None:
-    """Its object lock holds all of it."""
-    await connection.execute(SQL["protected"], destination_id, now)
+async def protected(connection: Connection, destination_id: UUID, since: datetime) -> None:
+    """Its object lock holds all that was there at *since*."""
+    await connection.execute(SQL["protected"], destination_id, since)

@@ -48,8 +48,8 @@ select id, sealed_secrets
 -- name: destination_is_ready
 -- Its init run has succeeded.  No row: it was told before.
 update destination
-   set state = 'ready', repository_id = $2, updated_at = $3,
-       protect_due_at = case when s3_lock_mode <> '' then $3 end
+   set state = 'ready', repository_id = $2, updated_at = $3::timestamptz,
+       protect_due_at = case when s3_lock_mode <> '' then $3::timestamptz end
  where id = $1 and state = 'adding'
 returning id;
 
@@ -113,13 +113,13 @@ select d.id
                       and d.id = any(r.destination_ids));
 
 -- name: protect_at
--- Sooner than planned, or for the first time; never later, and not where there is no lock.
+-- Sooner than planned, never later, and not where there is no lock.
 update destination
-   set protect_due_at = least(protect_due_at, $2)
+   set protect_due_at = least(protect_due_at, $2::timestamptz)
  where id = $1 and protect_due_at is not null;
 
 -- name: protect_queued
 update destination set protect_due_at = $2 where id = $1;
 
 -- name: protected
-update destination set protected_at = $2 where id = $1;
+update destination set protected_at = greatest(protected_at, $2::timestamptz) where id = $1;
