@@ -39,6 +39,8 @@ class Protected(msgspec.Struct, frozen=True, kw_only=True):
     swept: int
     """Deleted versions that went for good."""
     swept_bytes: int
+    sweep_refused: AccessDeniedError | None = None
+    """Why old versions could not go, if the key may not delete them."""
     overwritten: tuple[str, ...]
     """Names, below the repository's folder, that hold other content than before."""
 
@@ -78,7 +80,12 @@ class S3Vault:
             for gone in ledger.keys() - there:
                 del ledger[gone]
             retained, renewed = await _retain(objects, lock, now, everything, ledger)
-            swept = await _sweep(objects, lock, now, everything, ledger)
+            swept: list[Version] = []
+            refused = None
+            try:
+                await _sweep(objects, lock, now, everything, ledger, swept)
+            except AccessDeniedError as error:
+                refused = error  # what is there is held all the same
             overwritten = [
                 one.key.removeprefix(self._folder)
                 for one in everything
@@ -91,6 +98,7 @@ class S3Vault:
             renewed=renewed,
             swept=len(swept),
             swept_bytes=sum(each.size for each in swept),
+            sweep_refused=refused,
             overwritten=tuple(overwritten),
         )
 
@@ -163,9 +171,9 @@ async def _sweep(
     now: Callable[[], datetime],
     everything: Iterable[History],
     ledger: Ledger,
-) -> list[Version]:
-    """The versions that went for good."""
-    swept: list[Version] = []
+    swept: list[Version],
+) -> None:
+    """Add to *swept* what went for good.  Raises AccessDeniedError when the key may not."""
 
     async def sweep(history: History) -> None:
         for version in to_sweep(history, now(), timedelta(days=lock.days)):
@@ -177,7 +185,6 @@ async def _sweep(
                 return  # and so the marker above it stays
 
     await each_of(everything, sweep)
-    return swept
 
 
 async def _sweep_one(objects: S3Objects, version: Version, now: datetime, ledger: Ledger) -> bool:

@@ -8,6 +8,7 @@ from holdfast.events.run import ProtectResult, RunStatus
 from holdfast.events.work import ProtectRequested
 from holdfast.executor.attempt import Attempt, in_thread
 from holdfast.executor.domain import Outcome, failure_of, names_told
+from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.private_file import replace_private
 from holdfast.storage.lock_errors import RepositoryOverwrittenError
 from holdfast.storage.s3_objects import Ledger
@@ -23,27 +24,29 @@ async def _protect(attempt: Attempt, work: ProtectRequested) -> Outcome:
     if lock is None:
         return Outcome(status=RunStatus.SUCCESS)
     path = attempt.deps.cache / "retention" / f"{work.address.destination_id}.json"
-    ledger = await in_thread(lambda: _read(path))
+    ledger = await in_thread(lambda: read_ledger(path))
     try:
         done = await attempt.vault(work.address).keep_up(lock, attempt.deps.now, ledger)
     finally:
-        _write(path, ledger)
+        write_ledger(path, ledger)
     result = ProtectResult(
         retained=done.retained,
         renewed=done.renewed,
         swept=done.swept,
         swept_bytes=done.swept_bytes,
     )
-    if not done.overwritten:
+    error: HoldfastError | None = done.sweep_refused
+    if done.overwritten:
+        error = RepositoryOverwrittenError(
+            f"{len(done.overwritten)} objects of the repository were replaced by something "
+            f"else: {names_told(done.overwritten)}."
+        )
+    if error is None:
         return Outcome(status=RunStatus.SUCCESS, result=result)
-    error = RepositoryOverwrittenError(
-        f"{len(done.overwritten)} objects of the repository were replaced by something else: "
-        f"{names_told(done.overwritten)}."
-    )
     return Outcome(status=RunStatus.PARTIAL, failure=failure_of(error), result=result)
 
 
-def _read(path: Path) -> Ledger:
+def read_ledger(path: Path) -> Ledger:
     """Empty when it is missing or damaged: it saves requests, nothing depends on it."""
     try:
         return msgspec.json.decode(path.read_bytes(), type=Ledger)
@@ -51,6 +54,7 @@ def _read(path: Path) -> Ledger:
         return {}
 
 
-def _write(path: Path, ledger: Ledger) -> None:
+def write_ledger(path: Path, ledger: Ledger) -> None:
+    """Whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_private(path, msgspec.json.encode(ledger))
