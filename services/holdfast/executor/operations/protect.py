@@ -1,5 +1,6 @@
 """``protect``: have Object Lock hold what a repository consists of."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -55,6 +56,7 @@ def read_ledger(path: Path) -> Ledger:
 
 
 def write_ledger(path: Path, ledger: Ledger) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_private(path, msgspec.json.encode(ledger))
+    """Whole or not at all; a full disk is no reason to call what is held not held."""
+    with suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_private(path, msgspec.json.encode(ledger))
