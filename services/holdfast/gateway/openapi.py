@@ -83,6 +83,7 @@ class _NoBus:
 SHOWN = (
     destinations.LocalDestinationRequest,
     destinations.S3DestinationRequest,
+    destinations.UndeleteRequest,
     destinations.DestinationList,
     destinations.TestOutcome,
     devices.DeviceRequest,
