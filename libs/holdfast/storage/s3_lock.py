@@ -4,7 +4,7 @@ Retention belongs to one version of an object.  A plain DELETE is always allowed
 delete marker on top, and the locked version stays below it.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -74,33 +74,13 @@ class S3Vault:
         *ledger* is brought up to date, also when this is broken off; whatever was done by
         then stays done.
         """
+        upkeep = _Upkeep(lock, now, ledger)
         async with self._open() as objects:
-            everything = await objects.histories()
-            there = {each.id for one in everything for each in one.entries}
-            for gone in ledger.keys() - there:
-                del ledger[gone]
-            retained, renewed = await _retain(objects, lock, now, everything, ledger)
-            swept: list[Version] = []
-            refused = None
-            try:
-                await _sweep(objects, lock, now, everything, ledger, swept)
-            except AccessDeniedError as error:
-                refused = error  # what is there is held all the same
-            overwritten = [
-                one.key.removeprefix(self._folder)
-                for one in everything
-                if one.part in RETAINED
-                and one.was_overwritten
-                and not await _is_sound(objects, one, ledger)
-            ]
-        return Protected(
-            retained=retained,
-            renewed=renewed,
-            swept=len(swept),
-            swept_bytes=sum(each.size for each in swept),
-            sweep_refused=refused,
-            overwritten=tuple(overwritten),
-        )
+            async for some in objects.histories():
+                await upkeep.of(objects, some)
+        for gone in ledger.keys() - upkeep.seen:
+            del ledger[gone]
+        return upkeep.result(self._folder)
 
     async def undelete(self, since: datetime) -> Undeleted:
         """Make what stood there at *since* stand there again, and keep what came after it
@@ -129,7 +109,8 @@ class S3Vault:
                     await _bring_back(objects, history, wanted)
                     restored.append(history.key.removeprefix(self._folder))
 
-            await each_of(await objects.histories(), mend)
+            async for some in objects.histories():
+                await each_of(some, mend)
         return Undeleted(restored=tuple(sorted(restored)), hidden=hidden)
 
     @asynccontextmanager
@@ -138,53 +119,67 @@ class S3Vault:
             yield S3Objects(client, self._backend.target, self._folder)
 
 
-async def _retain(
-    objects: S3Objects,
-    lock: ObjectLock,
-    now: Callable[[], datetime],
-    everything: Iterable[History],
-    ledger: Ledger,
-) -> tuple[int, int]:
-    """How many versions are held, and how many of them were given a new time."""
-    versions = [each for one in everything for each in to_retain(one)]
-    renewed = 0
+class _Upkeep:
+    """What keeping up has come to so far."""
 
-    async def retain(version: Version) -> None:
-        nonlocal renewed
-        held = await objects.retention(version, ledger)
-        until = renewal(held.until, now(), lock.days)
+    def __init__(self, lock: ObjectLock, now: Callable[[], datetime], ledger: Ledger) -> None:
+        self._lock = lock
+        self._now = now
+        self._ledger = ledger
+        self.seen: set[str] = set()
+        self._retained = 0
+        self._renewed = 0
+        self._swept: list[int] = []
+        self._refused: AccessDeniedError | None = None
+        self._overwritten: list[str] = []
+
+    async def of(self, objects: S3Objects, some: tuple[History, ...]) -> None:
+        """Retain, sweep and look at *some*."""
+        self.seen.update(each.id for one in some for each in one.entries)
+        versions = [each for one in some for each in to_retain(one)]
+        await each_of(versions, lambda version: self._retain(objects, version))
+        self._retained += len(versions)
+        if self._refused is None:
+            try:
+                await each_of(some, lambda history: self._sweep(objects, history))
+            except AccessDeniedError as error:
+                self._refused = error  # what is there is held all the same
+        suspects = [one for one in some if one.part in RETAINED and one.was_overwritten]
+        self._overwritten += [
+            one.key for one in suspects if not await _is_sound(objects, one, self._ledger)
+        ]
+
+    def result(self, folder: str) -> Protected:
+        """All of it."""
+        return Protected(
+            retained=self._retained,
+            renewed=self._renewed,
+            swept=len(self._swept),
+            swept_bytes=sum(self._swept),
+            sweep_refused=self._refused,
+            overwritten=tuple(each.removeprefix(folder) for each in self._overwritten),
+        )
+
+    async def _retain(self, objects: S3Objects, version: Version) -> None:
+        held = await objects.retention(version, self._ledger)
+        until = renewal(held.until, self._now(), self._lock.days)
         if until is None:
             return
         # A mode cannot be changed without a right that nobody should have.
-        mode = held.mode or lock.mode.value.upper()
+        mode = held.mode or self._lock.mode.value.upper()
         await objects.put_retention(version, until, mode)
-        ledger[version.id] = Retention(until, mode, held.sound)
-        renewed += 1
+        self._ledger[version.id] = Retention(until, mode, held.sound)
+        self._renewed += 1
 
-    await each_of(versions, retain)
-    return len(versions), renewed
-
-
-async def _sweep(
-    objects: S3Objects,
-    lock: ObjectLock,
-    now: Callable[[], datetime],
-    everything: Iterable[History],
-    ledger: Ledger,
-    swept: list[Version],
-) -> None:
-    """Add to *swept* what went for good.  Raises AccessDeniedError when the key may not."""
-
-    async def sweep(history: History) -> None:
-        for version in to_sweep(history, now(), timedelta(days=lock.days)):
+    async def _sweep(self, objects: S3Objects, history: History) -> None:
+        now = self._now()
+        for version in to_sweep(history, now, timedelta(days=self._lock.days)):
             if version.is_marker:
                 await objects.remove(version)
-            elif await _sweep_one(objects, version, now(), ledger):
-                swept.append(version)
+            elif await _sweep_one(objects, version, now, self._ledger):
+                self._swept.append(version.size)
             else:
                 return  # and so the marker above it stays
-
-    await each_of(everything, sweep)
 
 
 async def _sweep_one(objects: S3Objects, version: Version, now: datetime, ledger: Ledger) -> bool:

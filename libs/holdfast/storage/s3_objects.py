@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -13,6 +13,8 @@ from holdfast.storage.base import S3Target
 from holdfast.storage.versions import LOCKS, RETAINED, History, Version, histories
 
 T = TypeVar("T")
+
+CHUNK = 1 << 20
 
 AT_ONCE = 8
 """Requests at a time; the client has ten connections."""
@@ -93,20 +95,26 @@ class S3Objects:
             Bucket=self.target.bucket, Key=version.key, VersionId=version.version_id
         )
         digest = hashlib.sha256()
-        async for chunk in answer["Body"].iter_chunks(1 << 20):
-            digest.update(chunk)
+        async with answer["Body"] as body:  # closed, whatever breaks it off
+            while chunk := await body.read(CHUNK):
+                digest.update(chunk)
         return digest.hexdigest() == history.name
 
-    async def histories(self) -> tuple[History, ...]:
-        """All that belongs to the repository, by name."""
-        found: list[Version] = []
-        for prefix in (*sorted(RETAINED - {"config"}), LOCKS, "config"):
-            below = self.folder + prefix + ("" if prefix == "config" else "/")
+    async def histories(self) -> AsyncIterator[tuple[History, ...]]:
+        """All that belongs to the repository, a page of names at a time: there may be a
+        million of them."""
+        for part in (*sorted(RETAINED - {"config"}), LOCKS, "config"):
+            prefix = self.folder + part + ("" if part == "config" else "/")
             pages = self.client.get_paginator("list_object_versions")
-            async for page in pages.paginate(Bucket=self.target.bucket, Prefix=below):
+            found: list[Version] = []
+            async for page in pages.paginate(Bucket=self.target.bucket, Prefix=prefix):
                 found += [_version(each) for each in page.get("Versions", ())]
                 found += [_marker(each) for each in page.get("DeleteMarkers", ())]
-        return histories(found, self.folder)
+                # They come by name, and the last one's may go on with the next page.
+                last = max((each.key for each in found), default="")
+                yield histories((each for each in found if each.key != last), self.folder)
+                found = [each for each in found if each.key == last]
+            yield histories(found, self.folder)
 
 
 async def each_of(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
