@@ -78,8 +78,8 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
         """With the second pair, if there is one, in the place of the first."""
         if not self.has_maintenance:
             return self
-        return DestinationSecrets(
-            repo_password=self.repo_password,
+        return msgspec.structs.replace(
+            self.everyday(),
             s3_access_key=self.s3_maintenance_access_key,
             s3_secret_key=self.s3_maintenance_secret_key,
         )
