@@ -9,6 +9,7 @@ import pytest
 from holdfast.restic.binary import find_restic
 from support.radosgw import INSTALL, Radosgw, missing_programs
 from support.servers import NatsServer, PostgresServer, RcloneS3
+from support.sshd import Sshd, sshd_binary
 
 
 @pytest.fixture
@@ -42,6 +43,38 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RcloneS3]:
 
 
 @pytest.fixture(scope="session")
+def tls_s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RcloneS3]:
+    """The same with a certificate that only its owner trusts."""
+    folder = tmp_path_factory.mktemp("tls-s3")
+    server = RcloneS3(folder / "data", tls=folder / "tls")
+    yield server.start()
+    server.stop()
+
+
+def need_sshd() -> None:
+    """CI installs it; somebody who is not root may have to go without."""
+    if sshd_binary() is None:
+        pytest.skip("there is no sshd here: apt-get install openssh-server")
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """An OpenSSH server that lets the tests' user in by a key.  Not to be harmed."""
+    need_sshd()
+    server = Sshd(tmp_path_factory.mktemp("sshd"))
+    yield server.start()
+    server.stop()
+
+
+@pytest.fixture
+def own_sshd(tmp_path: Path) -> Iterator[Sshd]:
+    """One that the test may stop, freeze, and set up anew; not started yet."""
+    need_sshd()
+    server = Sshd(tmp_path / "sshd")
+    yield server
+    server.stop()
+
+
 def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Radosgw]:
     """A real Ceph gateway: object lock, bucket policies, users.  Where CI is root it must run."""
     missing = missing_programs()

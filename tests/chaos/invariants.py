@@ -19,6 +19,7 @@ from chaos.broken import demand
 from chaos.cluster import Cluster
 from chaos.load import CLOCKED, PASSWORD, Load
 from holdfast.restic.binary import find_restic
+from holdfast.restic.tags import MANIFEST
 from support.house import OUTCOMES, restic_processes
 from support.trees import differences, manifest
 
@@ -209,6 +210,8 @@ def snapshots_in(place: Path) -> list[Any]:
     return [
         {"id": each["id"], "tags": each.get("tags") or []}
         for each in json.loads(listed.stdout) or []
+        # The settings that a repository carries are no app's.
+        if MANIFEST not in (each.get("tags") or [])
     ]
 
 

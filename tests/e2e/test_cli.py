@@ -1,5 +1,6 @@
 """The command line, as a person on the same machine uses it."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from support.house import House, clean_environment
+from support.sshd import Sshd
 from support.trees import differences, make_tree, manifest
 
 pytestmark = pytest.mark.e2e
@@ -114,3 +116,102 @@ def test_the_doctor_finds_everything(house: House) -> None:
 
     assert done.returncode == 0, done.stdout
     assert "restic" in done.stdout
+
+
+@pytest.mark.sftp
+def test_an_sftp_destination_is_added_tested_listed_and_removed(
+    house: House, sshd: Sshd, tmp_path: Path
+) -> None:
+    (tmp_path / "nas").mkdir()
+    key = tmp_path / "key"
+    key.write_text(sshd.private_key)
+    place = ("typed sftp", "127.0.0.1", sshd.user, str(tmp_path / "nas"))
+
+    added = holdfast(
+        house,
+        *("destination", "add-sftp", *place),
+        *("--port", str(sshd.port), "--private-key", str(key)),
+    )
+    tested = holdfast(house, "destination", "test", "typed sftp")
+    listed = holdfast(house, "destination", "list")
+    removed = holdfast(house, "destination", "remove", "typed sftp", "--detach")
+    again = holdfast(house, "destination", "test", "typed sftp")
+
+    assert added.returncode == 0, added.stderr
+    assert sshd.fingerprint in added.stdout
+    assert tested.returncode == 0, tested.stdout
+    assert f"{sshd.user}@127.0.0.1:{tmp_path}/nas/homelab-backups" in listed.stdout
+    assert "stay at" in removed.stdout
+    assert (tmp_path / "nas" / "homelab-backups" / "config").exists()
+    assert again.returncode != 0
+    assert "There is no destination" in again.stderr
+
+
+def test_the_recovery_kit_is_asked_for_until_it_is_made(house: House, data: Path) -> None:
+    scratch = data.parent
+    before = holdfast(house, "doctor")
+    secret = scratch / "passphrase"
+    secret.write_text("a passphrase\n")
+
+    made = holdfast(
+        house, "recovery-kit", "--out", str(scratch / "kit.html"), "--passphrase-file", str(secret)
+    )
+    opened = holdfast(
+        house, "recovery-kit", "open", str(scratch / "kit.html"), "--passphrase-file", str(secret)
+    )
+    plain = holdfast(house, "recovery-kit", "--out", str(scratch / "kit.json"), "--no-passphrase")
+    after = holdfast(house, "doctor")
+
+    assert "never made" in before.stdout
+    assert "holdfast recovery-kit" in before.stdout
+    assert made.returncode == 0, made.stderr
+    assert (scratch / "kit.html").stat().st_mode & 0o777 == 0o600
+    (entry,) = json.loads((scratch / "kit.json").read_text())["destinations"]
+    assert plain.returncode == 0, plain.stderr
+    assert entry["password"] in opened.stdout
+    assert entry["password"] not in (scratch / "kit.html").read_text()
+    assert "never made" not in after.stdout
+    assert "recovery kit" in after.stdout
+
+
+def test_the_master_key_is_changed_while_everything_runs(make_house: Any) -> None:
+    house = make_house()
+    house.data.with_suffix(".pass").write_text("a long enough passphrase\n")
+
+    rotated = holdfast(
+        house,
+        *("keys", "rotate", "--to", "passphrase"),
+        *("--passphrase-file", str(house.data.with_suffix(".pass"))),
+    )
+    status = holdfast(house, "keys", "status")
+    house.kill()
+    house.environment["HOLDFAST_MASTER_PASSPHRASE"] = "a long enough passphrase"
+    house.start()
+    finished = holdfast(
+        house, "keys", "finish", HOLDFAST_MASTER_PASSPHRASE="a long enough passphrase"
+    )
+    house.kill()
+    stopped = holdfast(
+        house, "keys", "status", HOLDFAST_MASTER_PASSPHRASE="a long enough passphrase"
+    )
+
+    assert rotated.returncode == 0, rotated.stderr
+    assert "a key file" in status.stdout
+    assert "a passphrase" in status.stdout
+    assert finished.returncode == 0, finished.stderr
+    assert "a key file" not in stopped.stdout
+    assert stopped.returncode == 0, stopped.stderr
+    house.start()
+
+
+def test_the_first_start_says_what_to_do_next(make_house: Any) -> None:
+    house = make_house()
+    assert house.process.popen.stdout is not None
+    assert "Add a destination" in house.process.popen.stdout.readline()
+    assert "that page and restic" in house.process.popen.stdout.readline()
+    house.process.stop()
+
+    house.start()
+    stdout = house.process.popen.stdout
+    house.process.popen.terminate()
+    assert stdout.read() == ""

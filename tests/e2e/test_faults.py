@@ -14,6 +14,9 @@ from support.trees import differences, make_tree, manifest, pour
 
 pytestmark = [pytest.mark.e2e, pytest.mark.s3]
 
+APPS_AND_SETTINGS = 2
+"""Snapshots in a repository after one backup: the app's, and the settings that go along."""
+
 
 def locks(destination: Any) -> list[Path]:
     return list((Path(destination["local_path"]) / "locks").iterdir())
@@ -54,8 +57,8 @@ def test_one_destination_away_is_partial_and_only_that_one_is_tried_again(
         far["id"]: "failed",
     }
     assert retry["destination_ids"] == [far["id"]]
-    assert len(list((Path(near["local_path"]) / "snapshots").iterdir())) == 1
-    assert len(list((Path(far["local_path"]) / "snapshots").iterdir())) == 1
+    assert len(list((Path(near["local_path"]) / "snapshots").iterdir())) == APPS_AND_SETTINGS
+    assert len(list((Path(far["local_path"]) / "snapshots").iterdir())) == APPS_AND_SETTINGS
 
 
 @pytest.fixture
@@ -116,7 +119,7 @@ def test_an_executor_killed_in_mid_backup_is_replaced(
     assert run["claim"] == 2
     assert most <= 1
     assert locks(place) == []
-    assert len(list((Path(place["local_path"]) / "snapshots").iterdir())) == 1
+    assert len(list((Path(place["local_path"]) / "snapshots").iterdir())) == APPS_AND_SETTINGS
     assert differences(before, manifest(tmp_path / "back" / data.relative_to("/"))) == []
 
 

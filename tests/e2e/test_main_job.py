@@ -150,8 +150,8 @@ def test_retention_forgets_in_the_repository_itself(
 
     repository = Path(place["local_path"])
     wait_until(
-        lambda: len(list((repository / "snapshots").iterdir())) == 2,
-        what="two snapshots are left in the repository",
+        lambda: len(list((repository / "snapshots").iterdir())) == 2 + 1,
+        what="two snapshots, and the settings, are left in the repository",
     )
     rows = api.snapshots(configuration_id=configuration["id"])
     wait_until(

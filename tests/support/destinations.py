@@ -10,6 +10,7 @@ from holdfast.catalog.deps import Deps
 from holdfast.catalog.store.destinations import destination_became_ready
 from holdfast.catalog.store.pool import transaction
 from holdfast.events.queries import AddDestination, ListDevices
+from holdfast.events.run import InitResult
 from holdfast.events.views import RunAccepted
 from holdfast.events.work import DestinationSecrets, DestinationType
 from holdfast.secretbox.envelope import seal_to
@@ -48,6 +49,9 @@ async def ready_destination(deps: Deps, name: str, path: str = "") -> UUID:
             deps.now(),
         )
         await destination_became_ready(
-            connection, accepted.destination_id, f"repository-of-{name}", deps.now()
+            connection,
+            accepted.destination_id,
+            InitResult(repository_id=f"repository-of-{name}", config_digest=f"config-of-{name}"),
+            deps.now(),
         )
     return accepted.destination_id

@@ -16,7 +16,7 @@ from holdfast.bus.testing import RecordedJob, RecordingBus
 from holdfast.devices.local import LocalRunner
 from holdfast.events.base import Event, Work
 from holdfast.events.queries import Claim, ClaimRun, Heartbeat, HeartbeatReply, claim_purpose
-from holdfast.events.run import RunCompleted, RunProgress
+from holdfast.events.run import InitResult, RunCompleted, RunProgress
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
 from holdfast.events.work import (
     BackupRequested,
@@ -63,7 +63,7 @@ class Place:
 
     def files(self, folder: str) -> list[Path]:
         """What lies in a folder of a local repository."""
-        path = Path(self.address.local_path) / folder
+        path = Path(self.address.local_path or self.address.sftp_path) / folder
         return [each for each in path.rglob("*") if each.is_file()] if path.exists() else []
 
 
@@ -99,6 +99,26 @@ def s3_place(server: Any, bucket: str, name: str = "cloud") -> Place:
             repo_password=new_repository_password().reveal(),
             s3_access_key=server.access_key,
             s3_secret_key=server.secret_key,
+        ),
+    )
+
+
+def sftp_place(server: Any, parent: Path, name: str = "synology") -> Place:
+    """Below a directory that *server* shows; not initialised yet, and its host key not known."""
+    return Place(
+        DestinationAddress(
+            destination_id=new_id(),
+            name=name,
+            type=DestinationType.SFTP,
+            sftp_host="127.0.0.1",
+            sftp_port=server.port,
+            sftp_user=server.user,
+            sftp_path=str(parent / "homelab-backups"),
+            cheap_key=True,
+        ),
+        DestinationSecrets(
+            repo_password=new_repository_password().reveal(),
+            sftp_private_key=server.private_key,
         ),
     )
 
@@ -179,6 +199,14 @@ class Bench:
         self.knows(place)
         run = await self.outcome(init_of(place))
         assert run.failure is None, run.failure
+        assert isinstance(run.result, InitResult)
+        # As the catalog keeps it.
+        place.address = msgspec.structs.replace(
+            place.address,
+            repository_id=run.result.repository_id,
+            config_digest=run.result.config_digest,
+            sftp_host_key=run.result.host_key,
+        )
         return place
 
     def said(self, kind: type[E]) -> list[E]:
@@ -197,7 +225,8 @@ class Bench:
 
 def init_of(place: Place, parent: str | None = None) -> InitRequested:
     """The work of making a place's repository."""
-    above = str(Path(place.address.local_path).parent) if place.address.local_path else ""
+    path = place.address.local_path or place.address.sftp_path
+    above = str(Path(path).parent) if path else ""
     return InitRequested(
         event_id=new_id(),
         occurred_at=utc_now(),

@@ -123,6 +123,34 @@ class Api:
         }
         return self.post("/backup/destinations/s3", body)
 
+    def sftp(self, name: str, server: Any, path: Path, **fields: Any) -> Any:
+        path.mkdir(exist_ok=True)
+        body = {
+            "name": name,
+            "host": "127.0.0.1",
+            "port": server.port,
+            "user": server.user,
+            "path": str(path),
+            "private_key": server.private_key,
+            **fields,
+        }
+        return self.post("/backup/destinations/sftp", body)
+
+    def ssh_device(self, name: str, sshd: Any) -> Any:
+        """A machine behind an sshd, tested, so that its key is pinned."""
+        body = {
+            "name": name,
+            "type": "ssh",
+            "host": "127.0.0.1",
+            "port": sshd.port,
+            "user": sshd.user,
+            "private_key": sshd.private_key,
+        }
+        device = self.post("/devices", body)
+        tested = self.post(f"/devices/{device['id']}/test")
+        assert tested["status"] == "success", tested["failure"]
+        return self.get(f"/devices/{device['id']}")
+
     def app(self, name: str, *paths: Path) -> Any:
         return self.post(
             "/apps", {"name": name, "device_id": self.device(), "paths": [str(p) for p in paths]}
@@ -197,6 +225,24 @@ class House:
     def kill(self) -> None:
         self.api.close()
         self.process.kill()
+
+    def command(
+        self, *arguments: str | Path, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """``holdfast ARGUMENTS`` against this one."""
+        return subprocess.run(
+            [sys.executable, "-m", "holdfast", *map(str, arguments)],
+            env={
+                **clean_environment(),
+                "HOLDFAST_URL": self.api.url,
+                "HOLDFAST_TOKEN": self.api.token,
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.api.close()

@@ -73,6 +73,13 @@ async def started(deps: Deps, protected: Protected) -> RunView:
     return await run_of(deps, answer.run_id)
 
 
+async def claimed_run(deps: Deps, *destinations: str) -> tuple[Protected, RunView, int]:
+    """A backup that an executor has begun, and its claim."""
+    protected = await protected_app(deps, destinations=destinations or ("A",))
+    run = await started(deps, protected)
+    return protected, run, (await claimed(deps, run.id)).claim
+
+
 async def run_of(deps: Deps, run_id: UUID) -> RunView:
     return await answer_get_run(GetRun(run_id=run_id), deps)
 

@@ -96,10 +96,12 @@ class RcloneS3:
     access_key = "AKHOLDFASTTEST"
     secret_key = "SKholdfastTestSecret0123456789"
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, tls: Path | None = None) -> None:
+        """With *tls*, a folder for its certificate, which nobody trusts unless told."""
         self.data = data
         self.port = free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.endpoint = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self._tls = tls
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "RcloneS3":
@@ -122,6 +124,7 @@ class RcloneS3:
                 # What a test puts there is seen at once.  With 0 rclone spins for ever.
                 "--dir-cache-time",
                 "1ms",
+                *self._certificate(),
                 str(self.data),
             ],
             stdout=subprocess.DEVNULL,
@@ -130,6 +133,28 @@ class RcloneS3:
         )
         asyncio.run(self._wait())
         return self
+
+    def _certificate(self) -> tuple[str, ...]:
+        if self._tls is None:
+            return ()
+        self._tls.mkdir(parents=True, exist_ok=True)
+        certificate, key = str(self._tls / "certificate.pem"), str(self._tls / "key.pem")
+        subprocess.run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+                *("-subj", "/CN=house", "-addext", "subjectAltName=IP:127.0.0.1"),
+                *("-out", certificate, "-keyout", key),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        return ("--cert", certificate, "--key", key)
+
+    @property
+    def certificate(self) -> str:
+        """As ``ca_certificate`` takes it."""
+        assert self._tls is not None
+        return (self._tls / "certificate.pem").read_text()
 
     async def _wait(self) -> None:
         async with asyncio.timeout(30):

@@ -128,7 +128,7 @@ class Timeline:
         table = self.schedulers[number]
         assert table is not None
         for entry in await self._entries():
-            table.put(entry)
+            table.put(entry, self.clock)
 
     async def _tick(self, number: int, *, well: bool) -> None:
         """Say what is due.  Unless all is well it may die between any two things it does,

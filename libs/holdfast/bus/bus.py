@@ -25,7 +25,7 @@ from holdfast.bus.wire import decode_event, decode_reply, headers_of
 from holdfast.events.base import Event, Stream, Work, encode
 from holdfast.events.queries import Query
 from holdfast.events.run import RunProgress
-from holdfast.kernel.errors import UnavailableError
+from holdfast.kernel.errors import EventRefusedError, UnavailableError
 from holdfast.telemetry.logs import Log
 
 R = TypeVar("R")
@@ -36,6 +36,16 @@ PUBLISH_TIMEOUT_SECONDS = 8.0
 
 ALREADY_QUEUED = 10077
 """The server's code for a second message on a subject of WORK, which keeps one."""
+
+
+PASS_ON_SECONDS = 60.0
+"""Work that this release does not understand comes again after so long: an executor of the
+release that made it may be there by then."""
+
+
+PASS_ON_TELLS = 10
+"""It is set aside at its first deliveries only, in case the bus was away at the very first:
+for so long the dead letters know a repeat."""
 
 
 class Job:
@@ -62,6 +72,10 @@ class Job:
     async def again(self, delay_seconds: float) -> None:
         """Put it back for whoever is free after the delay."""
         await self._message.nak(delay=delay_seconds)
+
+    async def pass_on(self, reason: str) -> None:
+        """Leave it for an executor of another release."""
+        await _pass_on(self._context, self._message, reason)
 
     async def give_up(self, reason: str) -> None:
         """Set it aside as a dead letter."""
@@ -99,20 +113,34 @@ class Bus:
         """Whether the server is there right now."""
         return self.client.is_connected
 
+    @property
+    def reconnects(self) -> int:
+        """How often the connection was lost and came back: a short break is seen here only."""
+        count: int = self.client.stats["reconnects"]
+        return count
+
     async def publish(self, event: Event) -> None:
         """Say *event*, and know that the stream has it.
 
         A repeat with the same id is dropped by the stream; work that is queued
-        already is not queued twice.  Raises UnavailableError.
+        already is not queued twice.  Raises UnavailableError, and EventRefusedError for
+        one that the server can never take.
         """
-        headers = headers_of(event, self._source)
+        headers, body = headers_of(event, self._source), encode(event)
+        # The server ends a connection on which more comes; nats-py counts the body alone.
+        size = len(body) + sum(len(name) + len(value) + 4 for name, value in headers.items()) + 12
+        if self.connected and size > self.client.max_payload:
+            raise EventRefusedError(
+                f"An event of type {event.TYPE!r} has {size} bytes; the bus takes "
+                f"{self.client.max_payload} at most."
+            )
         if event.STREAM is Stream.TRANSIENT:
-            await self.client.publish(event.subject, encode(event), headers=headers)
+            await self.client.publish(event.subject, body, headers=headers)
             return
         try:
             await self.context.publish(
                 event.subject,
-                encode(event),
+                body,
                 stream=event.STREAM,
                 headers=headers,
                 timeout=PUBLISH_TIMEOUT_SECONDS,
@@ -152,21 +180,18 @@ class Bus:
             self._work.pop(site, None)
             raise UnavailableError("The bus does not answer.", detail=str(error)) from error
         try:
-            work = decode_event(message.headers, message.data)
-        except msgspec.MsgspecError as error:
-            await self._refuse(message, str(error))
-            return None
-        if not isinstance(work, Work):
-            await self._refuse(message, "not work")
-            return None
-        return Job(message, work, self.context)
-
-    async def _refuse(self, message: Msg, reason: str) -> None:
-        """Set it aside; if the bus is away just then, it comes again."""
-        try:
-            await dead_letters.set_aside(self.context, message, "executor", reason)
+            try:
+                work = decode_event(message.headers, message.data)
+            except msgspec.MsgspecError as error:
+                await _pass_on(self.context, message, str(error))
+                return None
+            if not isinstance(work, Work):
+                await dead_letters.set_aside(self.context, message, "executor", "not work")
+                return None
         except (TimeoutError, NatsError) as error:
+            # It comes again by itself.
             raise UnavailableError("The bus does not answer.", detail=str(error)) from error
+        return Job(message, work, self.context)
 
     async def _work_subscription(self, site: str) -> JetStreamContext.PullSubscription:
         if site not in self._work:
@@ -201,6 +226,14 @@ class Bus:
         finally:
             await _unsubscribe(subscription)
 
+    async def last_fact(self) -> int:
+        """The newest fact's place in the stream; 0 when there is none.  Raises UnavailableError."""
+        try:
+            info = await self.context.stream_info(Stream.FACTS)
+        except (TimeoutError, NatsError) as error:
+            raise UnavailableError("The bus does not answer.", detail=str(error)) from error
+        return info.state.last_seq
+
     async def watch(self, event_type: type[Event]) -> AsyncIterator[Event]:
         """Events of one type while they are said; what is missed is missed."""
         subject = (
@@ -230,3 +263,14 @@ async def _unsubscribe(subscription: Any) -> None:
         await subscription.unsubscribe()
     except NatsError:
         log.debug("unsubscribe_on_a_closed_connection")
+
+
+async def _pass_on(context: JetStreamContext, message: Msg, reason: str) -> None:
+    """Copy it to the dead letters, once, and put it back.
+
+    On the queue it is in the way of nobody; taken off it, the catalog would queue the run
+    again, and it would be set aside again, for as long as the run waits.
+    """
+    if message.metadata.num_delivered <= PASS_ON_TELLS:
+        await dead_letters.copy(context, message, "executor", reason)
+    await message.nak(delay=PASS_ON_SECONDS)

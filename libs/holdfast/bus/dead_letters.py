@@ -12,6 +12,12 @@ log = Log("bus")
 
 async def set_aside(context: JetStreamContext, message: Msg, service: str, reason: str) -> None:
     """Copy *message* to the dead letters, and only then take it off its queue."""
+    await copy(context, message, service, reason)
+    await message.term()
+
+
+async def copy(context: JetStreamContext, message: Msg, service: str, reason: str) -> None:
+    """Copy *message* to the dead letters; it stays where it is.  Once, though told twice."""
     metadata = message.metadata
     headers = {
         **(message.headers or {}),
@@ -20,9 +26,10 @@ async def set_aside(context: JetStreamContext, message: Msg, service: str, reaso
         "Holdfast-Dead-Attempts": str(metadata.num_delivered),
         "Nats-Msg-Id": f"dead-{service}-{metadata.stream}-{metadata.sequence.stream}",
     }
-    await context.publish(
+    kept = await context.publish(
         f"dead.{message.subject}", message.data, stream=DEAD_LETTERS, headers=headers
     )
-    await message.term()
+    if kept.duplicate:
+        return
     DEAD_LETTERS_TOTAL.labels(service, (message.headers or {}).get("ce-type", "unknown")).inc()
     log.error("dead_letter", service=service, subject=message.subject, reason=reason)

@@ -32,6 +32,9 @@ class RecordedJob:
     async def again(self, delay_seconds: float) -> None:
         self.fate = ("again", delay_seconds)
 
+    async def pass_on(self, reason: str) -> None:
+        self.fate = ("passed on", reason)
+
     async def give_up(self, reason: str) -> None:
         self.fate = ("given up", reason)
 
@@ -49,7 +52,9 @@ class RecordingBus:
         self.answers: dict[type[Query[Any]], Answer] = dict(answers or {})
         self.jobs: asyncio.Queue[RecordedJob] = asyncio.Queue()
         self.stream: asyncio.Queue[tuple[int, Event]] = asyncio.Queue()
+        self.newest_fact = 0
         self.connected = True
+        self.reconnects = 0
 
     async def publish(self, event: Event) -> None:
         if not self.connected:
@@ -77,6 +82,12 @@ class RecordingBus:
             sequence, event = await self.stream.get()
             if after_sequence is None or sequence > after_sequence:
                 yield sequence, event
+
+    async def last_fact(self) -> int:
+        """``newest_fact``, when the bus is there."""
+        if not self.connected:
+            raise UnavailableError
+        return self.newest_fact
 
     async def watch(self, event_type: type[Event]) -> AsyncIterator[Event]:
         """Events of a type that were published, and those that will be."""

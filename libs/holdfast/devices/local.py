@@ -10,7 +10,7 @@ import signal
 import subprocess
 import time
 from asyncio.subprocess import DEVNULL
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -24,9 +24,8 @@ from holdfast.devices.base import (
     ProgramNotFoundError,
 )
 from holdfast.devices.holders import begin_note, write_note
+from holdfast.devices.streams import CHUNK, chunks_of, drain, split_lines, to_the_end
 from holdfast.kernel.secret import Secret
-
-CHUNK = 64 * 1024
 
 INHERITED = ("HOME", "PATH", "TMPDIR", "XDG_CACHE_HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """All that a child sees of our environment: credentials of the machine must not decide."""
@@ -56,7 +55,7 @@ class LocalRunner:
             try:
                 yield process
             finally:
-                await _to_the_end(process.close())
+                await to_the_end(process.close())
 
     async def _start(self, program: Program, stack: contextlib.AsyncExitStack) -> "LocalProcess":
         environment = {**self._environment, **program.environment}
@@ -120,11 +119,11 @@ class LocalProcess:
 
     def chunks(self) -> AsyncIterator[bytes]:
         """See ``Process.chunks``."""
-        return _chunks(self._output)
+        return chunks_of(self._output)
 
     def error_lines(self) -> AsyncIterator[bytes]:
         """See ``Process.error_lines``."""
-        return split_lines(_chunks(self._errors))
+        return split_lines(chunks_of(self._errors))
 
     async def wait(self) -> int:
         """See ``Process.wait``."""
@@ -137,7 +136,9 @@ class LocalProcess:
         with contextlib.suppress(ProcessLookupError):
             self._child.terminate()
         # A program that writes into a full pipe would not get to its own cleaning up.
-        draining = [asyncio.create_task(_drain(stream)) for stream in (self._output, self._errors)]
+        draining = [
+            asyncio.create_task(drain(chunks_of(stream))) for stream in (self._output, self._errors)
+        ]
         try:
             async with asyncio.timeout(grace):
                 return await self._child.wait()
@@ -157,23 +158,6 @@ class LocalProcess:
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._child.pid, signal.SIGKILL)
-
-
-async def split_lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """Lines of any length, made of *chunks*, without their newline."""
-    pieces: list[bytes] = []
-    async for chunk in chunks:
-        first, *others = chunk.split(b"\n")
-        pieces.append(first)
-        if not others:
-            continue
-        yield b"".join(pieces)
-        for line in others[:-1]:
-            yield line
-        pieces = [others[-1]]
-    last = b"".join(pieces)
-    if last:
-        yield last
 
 
 async def end_leftovers(run_id: str, *, grace: float = GRACE) -> int:
@@ -300,31 +284,3 @@ def _die_with_us() -> tuple[str, ...]:
     if b"--pdeathsig" not in usage.stdout:  # busybox has a setpriv without it
         return ()
     return (setpriv, "--pdeathsig", "TERM", "--")
-
-
-async def _chunks(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:
-    while chunk := await stream.read(CHUNK):
-        yield chunk
-
-
-async def _drain(stream: asyncio.StreamReader) -> None:
-    # Somebody who still waits for this stream drains it for us.
-    with contextlib.suppress(RuntimeError):
-        async for _ in _chunks(stream):
-            pass
-
-
-async def _to_the_end(work: Coroutine[object, object, None]) -> None:
-    """Finish *work* even when this task is cancelled meanwhile, then let the cancellation on."""
-    task = asyncio.create_task(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            if task.cancelled():
-                break
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled
-    task.result()

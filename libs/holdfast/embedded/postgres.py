@@ -67,6 +67,11 @@ class EmbeddedPostgres(Supervised):
         """What asyncpg connects to."""
         return f"postgresql://holdfast@/postgres?host={self._sockets}"
 
+    @property
+    def running_dsn(self) -> str:
+        """The same for a server on this directory that another process has started."""
+        return f"postgresql://holdfast@/postgres?host={(self._data / 'run').resolve()}"
+
     async def launch(self) -> Child:
         self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = await self._lock.take()

@@ -34,6 +34,15 @@ class BackupDue(Event, frozen=True, kw_only=True):
     due: tuple[DueTimes, ...]
 
 
+class CheckDue(Event, frozen=True, kw_only=True):
+    """A repository's time to be checked has come."""
+
+    TYPE: ClassVar[str] = "check.due"
+
+    destination_id: UUID
+    scheduled_for: AwareTime
+
+
 class PruneDue(Event, frozen=True, kw_only=True):
     """A repository's time to free space has come."""
 

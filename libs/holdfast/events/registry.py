@@ -1,6 +1,6 @@
 """Every event there is, by type.  AsyncAPI, the schemas and the decoders are made from it."""
 
-from holdfast.events import changes, due, retention, run, snapshot, work
+from holdfast.events import changes, due, keys, repository, retention, run, snapshot, work
 from holdfast.events.base import Event
 
 EVENTS: dict[str, type[Event]] = {
@@ -8,12 +8,18 @@ EVENTS: dict[str, type[Event]] = {
     for event in (
         due.BackupDue,
         due.PruneDue,
+        due.CheckDue,
         work.BackupRequested,
         work.RestoreRequested,
         work.ForgetAdmitted,
         work.PruneAdmitted,
+        work.CheckRequested,
         work.InitRequested,
         work.ProbeRequested,
+        work.ImportRequested,
+        work.DeviceProbeRequested,
+        work.RotatePasswordRequested,
+        work.RebuildRequested,
         work.ProtectRequested,
         work.UndeleteRequested,
         run.RunProgress,
@@ -21,10 +27,13 @@ EVENTS: dict[str, type[Event]] = {
         run.RunCancelRequested,
         snapshot.SnapshotCompleted,
         snapshot.SnapshotFailed,
+        snapshot.SnapshotsFound,
+        repository.RepositoryDamaged,
         retention.ForgetRequested,
         retention.PruneRequested,
         changes.PolicyChanged,
         changes.ConfigurationChanged,
         changes.DestinationChanged,
+        keys.RecoveryKitMade,
     )
 }

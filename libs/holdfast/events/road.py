@@ -2,7 +2,7 @@
 
 import msgspec
 
-from holdfast.events import changes, due, retention, run, snapshot, work
+from holdfast.events import changes, due, keys, repository, retention, run, snapshot, work
 from holdfast.events.base import Event
 
 SCHEDULER = "scheduler"
@@ -42,12 +42,20 @@ ROADS: dict[type[Event], Road] = {
     due.PruneDue: _road(
         SCHEDULER, RETENTION, "The id is made of destination and time: one event for one time."
     ),
+    due.CheckDue: _road(
+        SCHEDULER, CATALOG, "The id is made of destination and time: one event for one time."
+    ),
     work.BackupRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.RestoreRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ForgetAdmitted: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.PruneAdmitted: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.CheckRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.InitRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.ImportRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.DeviceProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.RotatePasswordRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.RebuildRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ProtectRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.UndeleteRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     run.RunProgress: _road(
@@ -67,9 +75,16 @@ ROADS: dict[type[Event], Road] = {
     snapshot.SnapshotFailed: _road(
         EXECUTOR, f"{CATALOG} {GATEWAY}", "Said before the run's end, once for a destination."
     ),
+    snapshot.SnapshotsFound: _road(
+        EXECUTOR, f"{CATALOG} {GATEWAY}", "Whatever is repeated, each is recorded once."
+    ),
+    repository.RepositoryDamaged: _road(
+        CATALOG, f"{NOTIFIER} {GATEWAY}", "Once for the same damage, until it is mended."
+    ),
     retention.ForgetRequested: _road(RETENTION, CATALOG, _MADE_A_RUN),
     retention.PruneRequested: _road(RETENTION, CATALOG, _MADE_A_RUN),
     changes.PolicyChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
     changes.ConfigurationChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
     changes.DestinationChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
+    keys.RecoveryKitMade: _road(CATALOG, GATEWAY, "Said when it was handed out; holds no secret."),
 }

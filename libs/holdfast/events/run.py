@@ -18,6 +18,11 @@ class Operation(StrEnum):
     PRUNE = "prune"
     INIT = "init"
     PROBE = "probe"
+    IMPORT = "import"
+    DEVICE_PROBE = "device_probe"
+    CHECK = "check"
+    ROTATE_PASSWORD = "rotate_password"  # noqa: S105 - an operation, not a password
+    REBUILD = "rebuild"
     PROTECT = "protect"
     UNDELETE = "undelete"
 
@@ -45,6 +50,8 @@ class Trigger(StrEnum):
     SCHEDULE = "schedule"
     RETENTION = "retention"
     RETRY = "retry"
+    REBUILD = "rebuild"
+    """The history of an instance is brought back."""
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,18 +65,72 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     retryable: bool = False
 
 
-class InitResult(msgspec.Struct, frozen=True, kw_only=True, tag="init"):
-    """A repository is ready."""
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found out about a destination by reaching it."""
 
     repository_id: str
+    config_digest: str = ""
+    """By which the repository is known again without opening it."""
+    host_key: str = ""
+    """Of an SFTP server: it is pinned from now on."""
+    host_key_fingerprint: str = ""
+    """The same as SSH programs show it: ``SHA256:…``."""
+    free_bytes: int | None = None
+    """Space that is left; None where nobody says."""
+
+
+class InitResult(Reached, frozen=True, kw_only=True, tag="init"):
+    """A repository is ready."""
+
     adopted: bool = False
     """It was there before, and its password opened it."""
 
 
-class ProbeResult(msgspec.Struct, frozen=True, kw_only=True, tag="probe"):
+class ProbeResult(Reached, frozen=True, kw_only=True, tag="probe"):
     """A destination was reached and its repository opened."""
 
+
+class DeviceProbeResult(msgspec.Struct, frozen=True, kw_only=True, tag="device_probe"):
+    """A device was reached, and this is what it is."""
+
+    host_key: str
+    """It is pinned from now on."""
+    host_key_fingerprint: str
+    user: str
+    """Who we are there."""
+    is_root: bool
+    hostname: str
+    system: str
+    """As ``uname -s`` says."""
+    machine: str
+    """The processor, as ``uname -m`` says."""
+    restic: str
+    """Where the device's own restic is; empty: it has none, and Holdfast brings its own."""
+    docker: bool
+    """Whether its Docker engine answers to us."""
+    podman: bool
+    free_bytes: int
+    """Where Holdfast would put its restic."""
+    clock_ahead_seconds: int
+    """By how much its clock is ahead of ours, to a second or two."""
+
+
+class ImportResult(msgspec.Struct, frozen=True, kw_only=True, tag="import"):
+    """The snapshots of a repository were told to the catalog."""
+
+    snapshots: int
+    """How many are in the repository."""
+    repository_id: str = ""
+
+
+class RebuildResult(msgspec.Struct, frozen=True, kw_only=True, tag="rebuild"):
+    """A repository was asked for the settings that it carries; another run brings snapshots."""
+
     repository_id: str
+    manifest_at: AwareTime | None = None
+    """When the settings were written; None: it carries none."""
+    left_out: tuple[str, ...] = ()
+    """What of them was left out, and why; added by the catalog."""
 
 
 class RestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="restore"):
@@ -86,11 +147,53 @@ class ForgetResult(msgspec.Struct, frozen=True, kw_only=True, tag="forget"):
     restic_snapshot_ids: tuple[str, ...]
 
 
+class RepositoryStats(msgspec.Struct, frozen=True, kw_only=True):
+    """What a repository stores, as restic counts it.  Sizes in bytes."""
+
+    raw_size: int
+    """What lies at the destination, after deduplication and compression."""
+    uncompressed_size: int = 0
+    """The same before compression."""
+    restore_size: int = 0
+    """What all its snapshots would be if each were restored."""
+    snapshots_count: int = 0
+    compression_ratio: float = 0.0
+    compression_space_saving: float = 0.0
+    """In percent."""
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True, tag="check"):
+    """A repository was looked at, and so much of its data was read.
+
+    The run is ``failed`` when it is damaged; all of it was looked at in any case.
+    """
+
+    parts: int = 0
+    """Into how many its data is divided, by the first byte of a pack's id; 0: none was read."""
+    read: tuple[int, ...] = ()
+    """Which of the parts were read, from 1."""
+    bytes_read: int = 0
+    """About: packs are counted, and taken to be of one size."""
+    sound: bool = True
+    damaged_packs: tuple[str, ...] = ()
+    missing_packs: tuple[str, ...] = ()
+    restic_snapshot_ids: tuple[str, ...] = ()
+    """The snapshots that need what is damaged, as far as restic can tell."""
+    stats: RepositoryStats | None = None
+
+
 class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag="prune"):
     """Space that no snapshot needs was freed."""
 
     repository_size: int
     """Bytes that remain at the destination."""
+    stats: RepositoryStats | None = None
+
+
+class RotatePasswordResult(msgspec.Struct, frozen=True, kw_only=True, tag="rotate_password"):
+    """The repository has a new password, and no key of the old one."""
+
+    removed_keys: int
 
 
 class ProtectResult(msgspec.Struct, frozen=True, kw_only=True, tag="protect"):
@@ -119,9 +222,14 @@ class UndeleteResult(msgspec.Struct, frozen=True, kw_only=True, tag="undelete"):
 Result = (
     InitResult
     | ProbeResult
+    | DeviceProbeResult
+    | ImportResult
+    | RebuildResult
     | RestoreResult
     | ForgetResult
     | PruneResult
+    | CheckResult
+    | RotatePasswordResult
     | ProtectResult
     | UndeleteResult
 )

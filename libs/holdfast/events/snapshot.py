@@ -3,6 +3,8 @@
 from typing import ClassVar
 from uuid import UUID
 
+import msgspec
+
 from holdfast.events.base import AwareTime, Event
 from holdfast.events.run import Failure, RunStatus
 
@@ -56,3 +58,31 @@ class SnapshotFailed(Event, frozen=True, kw_only=True):
     started_at: AwareTime
     duration_seconds: float
     failure: Failure
+
+
+class FoundSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot as restic lists it."""
+
+    restic_snapshot_id: str
+    hostname: str
+    paths: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    taken_at: AwareTime
+    files_new: int = 0
+    files_changed: int = 0
+    files_unmodified: int = 0
+    data_added: int = 0
+    data_added_packed: int = 0
+    total_bytes_processed: int = 0
+    duration_seconds: float = 0
+
+
+class SnapshotsFound(Event, frozen=True, kw_only=True):
+    """These are in a repository, whoever made them; one of several such events of a run."""
+
+    TYPE: ClassVar[str] = "snapshots.found"
+
+    run_id: UUID
+    claim: int
+    destination_id: UUID
+    snapshots: tuple[FoundSnapshot, ...]

@@ -17,6 +17,15 @@ class DestinationType(StrEnum):
     SFTP = "sftp"
 
 
+class S3Addressing(StrEnum):
+    """Where the bucket's name goes in an S3 address."""
+
+    AUTO = "auto"
+    PATH = "path"
+    VIRTUAL = "virtual"
+    """In front of the host."""
+
+
 class LockMode(StrEnum):
     """How strongly S3 Object Lock holds."""
 
@@ -46,6 +55,19 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     s3_bucket: str = ""
     s3_region: str = ""
     s3_prefix: str = ""
+    s3_addressing: S3Addressing = S3Addressing.AUTO
+    s3_ca_certificate: str = ""
+    """PEM; only this is trusted for the endpoint's certificate.  Empty: the machine's own."""
+    sftp_host: str = ""
+    sftp_port: int = 22
+    sftp_user: str = ""
+    sftp_path: str = ""
+    """The repository's own directory; without a slash in front it is below the user's home."""
+    sftp_host_key: str = ""
+    """The pinned host key (an OpenSSH public key), or until it is known: the fingerprint that it
+    must have, or nothing when the first key is to be trusted."""
+    config_digest: str = ""
+    """By which the repository is known again without opening it; empty: not known."""
     repository_id: str = ""
     """restic's id of the repository, once it is known: what is opened must have it."""
     cheap_key: bool = False
@@ -54,7 +76,10 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
-    """What opens a destination.  Only ever encoded inside a sealed envelope."""
+    """What opens a destination, or by its SSH part a device.
+
+    Only ever encoded inside a sealed envelope.
+    """
 
     repo_password: str
     s3_access_key: str = ""
@@ -62,6 +87,14 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
     s3_maintenance_access_key: str = ""
     s3_maintenance_secret_key: str = ""
     """A second pair, for what deletes; none: the first does all."""
+    sftp_password: str = ""
+    sftp_private_key: str = ""
+    sftp_passphrase: str = ""
+    """Opens the private key, if it is encrypted."""
+    next_password: str = ""
+    """While the repository's password is changed: the one to come."""
+    old_password: str = ""
+    """While it is changed: the one that was, whose keys are to go."""
 
     @property
     def has_maintenance(self) -> bool:
@@ -83,6 +116,20 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
             s3_access_key=self.s3_maintenance_access_key,
             s3_secret_key=self.s3_maintenance_secret_key,
         )
+
+
+class DeviceAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a device is that is reached over SSH, without what opens it."""
+
+    device_id: UUID
+    name: str
+    host: str
+    port: int = 22
+    user: str
+    host_key: str = ""
+    """As for an SFTP destination: pinned, or a fingerprint, or nothing yet."""
+    sudo: bool = False
+    """Programs there run as root, which sudo must allow unasked."""
 
 
 class BackupTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +180,8 @@ class ForgetAdmitted(Work, frozen=True, kw_only=True):
     configuration_id: UUID
     address: DestinationAddress
     restic_snapshot_ids: tuple[str, ...]
+    planned_at: AwareTime | None = None
+    """When it was decided which."""
 
 
 class PruneAdmitted(Work, frozen=True, kw_only=True):
@@ -141,6 +190,20 @@ class PruneAdmitted(Work, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "prune.admitted"
 
     address: DestinationAddress
+
+
+class CheckRequested(Work, frozen=True, kw_only=True):
+    """Look whether this repository is whole, and read some of its data."""
+
+    TYPE: ClassVar[str] = "check.requested"
+
+    address: DestinationAddress
+    parts: int = 0
+    """Into how many its data is divided, 256 at most; 0: none of it is read."""
+    read: tuple[int, ...] = ()
+    """Which of them are read, from 1.  Part 1 of 1 is all of it."""
+    repository_size: int = 0
+    """Bytes, when last measured: progress is told in them."""
 
 
 class ProtectRequested(Work, frozen=True, kw_only=True):
@@ -168,12 +231,44 @@ class InitRequested(Work, frozen=True, kw_only=True):
 
     address: DestinationAddress
     parent_path: str = ""
-    """For a local one: the path that the person named; it must exist already."""
+    """For a local or SFTP one: the path that the person named; it must exist already."""
 
 
 class ProbeRequested(Work, frozen=True, kw_only=True):
     """Test whether a destination can be reached and its repository opened."""
 
     TYPE: ClassVar[str] = "probe.requested"
+
+    address: DestinationAddress
+
+
+class DeviceProbeRequested(Work, frozen=True, kw_only=True):
+    """Test whether a device can be reached, and look what is there."""
+
+    TYPE: ClassVar[str] = "device.probe_requested"
+
+    device: DeviceAddress
+
+
+class ImportRequested(Work, frozen=True, kw_only=True):
+    """Look which snapshots are in a repository, and tell the catalog."""
+
+    TYPE: ClassVar[str] = "import.requested"
+
+    address: DestinationAddress
+
+
+class RotatePasswordRequested(Work, frozen=True, kw_only=True):
+    """Bring a repository's new password into use, and remove the keys of the old one."""
+
+    TYPE: ClassVar[str] = "rotate_password.requested"
+
+    address: DestinationAddress
+
+
+class RebuildRequested(Work, frozen=True, kw_only=True):
+    """Find the newest settings that a repository carries, and tell the catalog."""
+
+    TYPE: ClassVar[str] = "rebuild.requested"
 
     address: DestinationAddress

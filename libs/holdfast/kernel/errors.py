@@ -33,6 +33,12 @@ class InvalidRequestError(HoldfastError):
     status = 400
 
 
+class EventRefusedError(HoldfastError):
+    """An event cannot be said, now or later: it does not read, or it is too large for the bus."""
+
+    code = "event_refused"
+
+
 class NotFoundError(HoldfastError):
     """There is no such thing."""
 

@@ -15,14 +15,14 @@ def create_private(path: Path, content: bytes) -> None:
     # A link never replaces, as a rename would: when another was first, its file stays.
     with _beside(path, content) as name, contextlib.suppress(FileExistsError):
         os.link(name, path)
-    _sync(path.parent)
+    sync_directory(path.parent)
 
 
 def replace_private(path: Path, content: bytes) -> None:
     """Write *path*, mode 0600, in place of what is there.  Raises OSError."""
     with _beside(path, content) as name:
         os.replace(name, path)
-    _sync(path.parent)
+    sync_directory(path.parent)
 
 
 @contextlib.contextmanager
@@ -40,7 +40,8 @@ def _beside(path: Path, content: bytes) -> Iterator[str]:
             os.unlink(name)
 
 
-def _sync(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Make a new or removed name in it outlive a power cut.  Raises OSError."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

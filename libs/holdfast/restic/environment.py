@@ -5,6 +5,7 @@ the address and limits only.  A password or key is a descriptor of memory, whose
 restic finds in one of its ``…_FILE`` variables.
 """
 
+import shlex
 from collections.abc import Mapping
 
 from holdfast.kernel.errors import InvalidRequestError
@@ -16,7 +17,7 @@ PROGRESS_PER_SECOND = "4"
 
 
 class ConflictingCredentialsError(InvalidRequestError):
-    """restic can use one set of S3 credentials at a time, and these are two."""
+    """restic can use one set of credentials of a kind at a time, and these are two."""
 
     code = "conflicting_credentials"
     guidance = "Reach one of the two repositories through a relay."
@@ -33,12 +34,12 @@ def arguments_of(repository: Repository) -> tuple[str, ...]:
         argv += ["--limit-download", str(repository.download_limit)]
     if repository.key_hint:
         argv += ["--key-hint", repository.key_hint]
-    if repository.ca_file is not None:
-        argv += ["--cacert", repository.ca_file]
     if repository.s3 is not None:
         argv += ["-o", f"s3.bucket-lookup={repository.s3.bucket_lookup}"]
         if repository.s3.region:
             argv += ["-o", f"s3.region={repository.s3.region}"]
+    if repository.sftp is not None:
+        argv += ["-o", f"sftp.command={shlex.join(repository.sftp.command)}"]
     for option in repository.options:
         argv += ["-o", option]
     return tuple(argv)
@@ -49,6 +50,8 @@ def environment_of(repository: Repository) -> dict[str, str]:
     environment = {"RESTIC_PROGRESS_FPS": PROGRESS_PER_SECOND}
     if not repository.names_a_password:
         environment["RESTIC_REPOSITORY"] = repository.url
+    if repository.sftp is not None:
+        environment |= repository.sftp.environment
     return environment
 
 
@@ -59,6 +62,10 @@ def secrets_of(repository: Repository) -> dict[str, Secret]:
         secrets["RESTIC_REPOSITORY_FILE"] = Secret(repository.url)
     if repository.s3 is not None:
         secrets["AWS_SHARED_CREDENTIALS_FILE"] = credentials_file(repository.s3)
+    if repository.ca_certificates:
+        secrets["RESTIC_CACERT"] = Secret(repository.ca_certificates)
+    if repository.sftp is not None:
+        secrets |= repository.sftp.secrets
     return secrets
 
 
@@ -67,8 +74,11 @@ def from_repository(
 ) -> tuple[Mapping[str, str], Mapping[str, Secret]]:
     """Environment and secrets of *source* as the second repository of copy and init.
 
-    Raises ConflictingCredentialsError: both sides read the same S3 credentials.
+    Raises ConflictingCredentialsError: both sides read the same credentials, and start the
+    same program for SFTP.
     """
+    if source.sftp is not None:
+        raise ConflictingCredentialsError
     if source.s3 is not None and into.s3 is not None:
         same = (
             source.s3.access_key == into.s3.access_key

@@ -135,7 +135,9 @@ class RepositoryDamagedError(ResticError):
     """Data in the repository is missing or damaged."""
 
     code = "repository_damaged"
-    guidance = "Run a check that reads the data; heal it from another destination."
+    guidance = (
+        "Other snapshots can be restored. See docs/checking.md: repair it, then check it again."
+    )
 
 
 class EmptyDumpError(ResticError):
@@ -187,6 +189,7 @@ BY_WORDS: tuple[tuple[type[ResticError], str], ...] = (
         AccessDeniedError,
         r"access ?denied|permission denied|signaturedoesnotmatch|invalidaccesskeyid"
         r"|request signature we calculated does not match|no valid credentials"
+        r"|holdfast-sftp: (bad_credentials|host_key)"
         r"|unable to authenticate|401 unauthorized|403 forbidden",
     ),
     (
@@ -195,7 +198,8 @@ BY_WORDS: tuple[tuple[type[ResticError], str], ...] = (
         r"|no route to host|i/o timeout|tls handshake timeout|deadline exceeded"
         r"|broken pipe|unexpected eof|request ?timeout|too many requests|slow ?down"
         r"|reduce your request rate|internal ?(server)? ?error|bad gateway|gateway time-?out"
-        r"|service ?unavailable",
+        r"|service ?unavailable|holdfast-sftp: |ssh command exited|sftp: connection lost"
+        r"|unable to start the sftp session",
     ),
     (
         RepositoryDamagedError,
@@ -209,6 +213,10 @@ BY_WORDS: tuple[tuple[type[ResticError], str], ...] = (
 """What restic says in lower case, by which code 1 is told apart; the first that fits counts."""
 
 
+BRIDGE = re.compile(r"holdfast-sftp: \w+: (.+)")
+"""What the bridge to an SFTP server says before it ends: its error's code and message."""
+
+
 def error_of(exit_code: int, stderr: Sequence[str]) -> ResticError:
     """The error behind a failed call.
 
@@ -217,7 +225,8 @@ def error_of(exit_code: int, stderr: Sequence[str]) -> ResticError:
     """
     detail = "\n".join(stderr)
     kind = BY_CODE.get(exit_code) or _by_words(detail.lower()) or ResticFailedError
-    return kind(detail=detail, exit_code=exit_code)
+    bridge = BRIDGE.search(detail)
+    return kind(bridge[1] if bridge else "", detail=detail, exit_code=exit_code)
 
 
 def _by_words(words: str) -> type[ResticError] | None:

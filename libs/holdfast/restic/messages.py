@@ -78,15 +78,6 @@ class RestoreSummary(Message, frozen=True, kw_only=True):
     bytes_skipped: int = 0
 
 
-class CheckSummary(Message, frozen=True, kw_only=True):
-    """What a check found."""
-
-    num_errors: int = 0
-    broken_packs: tuple[str, ...] | None = None
-    suggest_repair_index: bool = False
-    suggest_prune: bool = False
-
-
 class ErrorDetail(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
 

@@ -15,6 +15,15 @@ class S3Access(msgspec.Struct, frozen=True, kw_only=True):
     """``dns``, ``path`` or ``auto``, which is right for most."""
 
 
+class SftpAccess(msgspec.Struct, frozen=True, kw_only=True):
+    """The program that restic starts to reach an SFTP server, and what it is given."""
+
+    command: tuple[str, ...]
+    environment: dict[str, str] = {}
+    secrets: dict[str, Secret] = {}
+    """Variable to content, which restic's child inherits as restic does."""
+
+
 class Repository(msgspec.Struct, frozen=True, kw_only=True):
     """One restic repository and the secrets that open it.
 
@@ -26,12 +35,14 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     url: str
     password: Secret
     s3: S3Access | None = None
+    sftp: SftpAccess | None = None
     cache_dir: str | None = None
     upload_limit: int = 0
     download_limit: int = 0
     key_hint: str = ""
     """Id of the key to try first: each other key that is tried costs about 0.4 s."""
-    ca_file: str | None = None
+    ca_certificates: str = ""
+    """PEM: only these are trusted for the server's certificate; empty: the machine's."""
     options: tuple[str, ...] = ()
     """Further ``-o`` options of restic's backends, as ``sftp.args=-i key``."""
 

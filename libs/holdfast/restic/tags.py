@@ -6,6 +6,9 @@ import msgspec
 
 from holdfast.kernel.errors import InvalidRequestError
 
+MANIFEST = "holdfast:manifest"
+"""Of a snapshot that holds settings, and is no app's."""
+
 KEYS = ("app", "configuration", "run", "instance")
 
 

@@ -54,8 +54,16 @@ class KdfParametersError(HoldfastError):
 
 
 class EmptyPassphraseError(HoldfastError):
-    """The master passphrase is empty."""
+    """The passphrase is empty."""
 
     code = "empty_passphrase"
-    guidance = "Set HOLDFAST_MASTER_PASSPHRASE, or unset it to use a key file."
+    guidance = "Give one; for the master key it is HOLDFAST_MASTER_PASSPHRASE."
     status = 400
+
+
+class WrongPassphraseError(HoldfastError):
+    """The passphrase does not open the secrets, or they were changed."""
+
+    code = "wrong_passphrase"
+    guidance = "Give the passphrase that the file was made with."
+    status = 422

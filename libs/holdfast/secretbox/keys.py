@@ -5,6 +5,7 @@ Rotation wraps the few data keys again; no sealed row is touched.
 
 import os
 import unicodedata
+from enum import StrEnum
 from uuid import UUID
 
 import msgspec
@@ -32,7 +33,15 @@ MOST_MEMORY = 1 << 30
 """Bytes.  A changed row must not make a start take all the memory either."""
 
 
-class KdfParameters(msgspec.Struct, frozen=True, kw_only=True):
+class MasterKeyKind(StrEnum):
+    """Where a master key comes from."""
+
+    FILE = "file"
+    PASSPHRASE = "passphrase"  # noqa: S105 - a kind, not a passphrase
+    PKCS11 = "pkcs11"
+
+
+class KdfParameters(msgspec.Struct, frozen=True, kw_only=True, tag="kdf"):
     """How a passphrase becomes the master key.  Not secret, but without it the key is lost."""
 
     salt: bytes
@@ -76,15 +85,7 @@ class MasterKey:
         Raises EmptyPassphraseError and KdfParametersError.  A wrong passphrase makes
         another key; ``unwrap`` finds that out.
         """
-        _acceptable(parameters)
-        # The same text typed on another system may come in another Unicode form.
-        text = unicodedata.normalize("NFC", passphrase.reveal())
-        if not text:
-            raise EmptyPassphraseError
-        kdf = Scrypt(
-            salt=parameters.salt, length=KEY, n=parameters.n, r=parameters.r, p=parameters.p
-        )
-        return MasterKey(kdf.derive(text.encode()))
+        return MasterKey(passphrase_key(passphrase, parameters))
 
     def wrap(self, data_key: DataKey) -> WrappedKey:
         """*data_key*, to be stored."""
@@ -112,6 +113,20 @@ class MasterKey:
 
     def __repr__(self) -> str:
         return f"MasterKey({self.id})"
+
+
+def passphrase_key(passphrase: Secret, parameters: KdfParameters) -> bytes:
+    """The key that *passphrase* stands for; as slow as ``MasterKey.from_passphrase``.
+
+    Raises EmptyPassphraseError and KdfParametersError.
+    """
+    _acceptable(parameters)
+    # The same text typed on another system may come in another Unicode form.
+    text = unicodedata.normalize("NFC", passphrase.reveal())
+    if not text:
+        raise EmptyPassphraseError
+    kdf = Scrypt(salt=parameters.salt, length=KEY, n=parameters.n, r=parameters.r, p=parameters.p)
+    return kdf.derive(text.encode())
 
 
 def load_or_create_key_file(path: str | os.PathLike[str]) -> MasterKey:

@@ -86,13 +86,17 @@ def opens(content: bytes, password: Secret) -> bool:
     return True
 
 
-def cheap_key(content: bytes, password: Secret, *, now: datetime) -> NewKeyFile:
+def cheap_key(
+    content: bytes, password: Secret, *, now: datetime, new_password: Secret | None = None
+) -> NewKeyFile:
     """A key file with the same master key and password as *content*, but quick to open.
 
+    With *new_password* it is opened by that one instead; then only that one must be long.
     Raises GuessablePasswordError for a short password, KeyPasswordError for a wrong one,
     and KeyFileError for anything that is no key file.
     """
-    if len(password.reveal().strip()) < MACHINE_MADE:
+    opened_by = new_password or password
+    if len(opened_by.reveal().strip()) < MACHINE_MADE:
         raise GuessablePasswordError
     old = _read(content)
     master = _open(old, password)
@@ -100,7 +104,7 @@ def cheap_key(content: bytes, password: Secret, *, now: datetime) -> NewKeyFile:
     n, r, p = CHEAP
     salt = os.urandom(64)
     nonce = os.urandom(NONCE)
-    encryption, mac_k, mac_r = _user_key(password, salt, n, r, p)
+    encryption, mac_k, mac_r = _user_key(opened_by, salt, n, r, p)
     sealed = _ctr(encryption, nonce, master)
     new = _File(
         created=now,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -10,6 +11,9 @@ from holdfast.kernel.errors import InvalidRequestError
 from holdfast.kernel.secret import Secret
 from holdfast.settings.address import host_and_port
 from holdfast.settings.zone import is_zone, machine_timezone
+
+LONGEST_SECONDS = 366 * 24 * 3600.0
+MOST_SLOTS = 1000
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -40,6 +44,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     master_passphrase: Secret | None = None
     """The master key comes from it; None: from the key file."""
     master_key_path: Path | None = None
+    pkcs11_module: Path | None = None
+    """The library of a hardware token; the master key then comes from the token."""
+    pkcs11_token: str = "holdfast"  # noqa: S105 - a label, not a secret
+    """The token's label."""
+    pkcs11_key: str = "holdfast"
+    """The label of the AES key in it."""
+    pkcs11_pin: Secret = Secret("")
     webhook_url: str | None = None
     """Where the notifier posts; None: nowhere."""
     executor_slots: int = 2
@@ -93,13 +104,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             listen=text("LISTEN", "127.0.0.1:8700"),
             health_listen=_address("HEALTH_LISTEN", text("HEALTH_LISTEN")),
             nats_url=text("NATS_URL"),
-            postgres_dsn=text("POSTGRES_DSN"),
+            postgres_dsn=_dsn("POSTGRES_DSN", text("POSTGRES_DSN")),
             restic=path("RESTIC"),
             site=text("SITE", "main"),
             master_passphrase=Secret(passphrase) if passphrase else None,
             master_key_path=path("MASTER_KEY_FILE"),
+            pkcs11_module=path("PKCS11_MODULE"),
+            pkcs11_token=text("PKCS11_TOKEN", "holdfast"),
+            pkcs11_key=text("PKCS11_KEY", "holdfast"),
+            pkcs11_pin=Secret(text("PKCS11_PIN")),
             webhook_url=text("WEBHOOK_URL") or None,
-            executor_slots=int(_number(environ, "EXECUTOR_SLOTS", 2, at_least=1)),
+            executor_slots=_slots(environ, "EXECUTOR_SLOTS", 2),
             retry_delays=_delays(environ, "RETRY_DELAYS", (300.0, 1800.0, 7200.0)),
             claim_seconds=_number(environ, "CLAIM_SECONDS", 15.0, at_least=1),
             lock_wait_seconds=_number(environ, "LOCK_WAIT_SECONDS", 3600.0, at_least=0),
@@ -138,17 +153,40 @@ def _log_level(name: str) -> str:
     return name.upper()
 
 
+def _dsn(name: str, dsn: str) -> str:
+    """Raises InvalidRequestError, without the value: a password may be in it."""
+    try:
+        parts = urlsplit(dsn)
+        good = parts.scheme in ("postgres", "postgresql") and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if dsn and not good:
+        raise InvalidRequestError(
+            f"HOLDFAST_{name} is no address of a Postgres server; it must read as in "
+            "postgresql://USER:PASSWORD@HOST:5432/DATABASE."
+        )
+    return dsn
+
+
 def _number(environ: Mapping[str, str], name: str, default: float, *, at_least: float) -> float:
     raw = environ.get(f"HOLDFAST_{name}")
     if raw is None or raw == "":
         return default
-    try:
-        value = float(raw)
-    except ValueError:
-        value = float("nan")
-    if not value >= at_least:
+    value = _seconds(raw)
+    if value is None or value < at_least:
         raise InvalidRequestError(
-            f"HOLDFAST_{name} is {raw!r}; it must be a number, {at_least:g} or more."
+            f"HOLDFAST_{name} is {raw!r}; it must be a number of seconds, "
+            f"from {at_least:g} to {LONGEST_SECONDS:.0f}."
+        )
+    return value
+
+
+def _slots(environ: Mapping[str, str], name: str, default: int) -> int:
+    raw = environ.get(f"HOLDFAST_{name}") or str(default)
+    value = int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else 0
+    if not 1 <= value <= MOST_SLOTS:
+        raise InvalidRequestError(
+            f"HOLDFAST_{name} is {raw!r}; it must be a whole number, from 1 to {MOST_SLOTS}."
         )
     return value
 
@@ -157,9 +195,20 @@ def _delays(environ: Mapping[str, str], name: str, default: tuple[float, ...]) -
     raw = environ.get(f"HOLDFAST_{name}")
     if raw is None:
         return default
-    try:
-        return tuple(float(part) for part in raw.split(",") if part.strip())
-    except ValueError as error:
+    delays = [_seconds(part) for part in raw.split(",") if part.strip()]
+    good = tuple(each for each in delays if each is not None)
+    if len(good) < len(delays):
         raise InvalidRequestError(
-            f"HOLDFAST_{name} is {raw!r}; it must be seconds with commas between, as in 300,1800."
-        ) from error
+            f"HOLDFAST_{name} is {raw!r}; it must be seconds with commas between, as in "
+            f"300,1800, each from 0 to {LONGEST_SECONDS:.0f}."
+        )
+    return good
+
+
+def _seconds(raw: str) -> float | None:
+    """None for what is no number, not finite, negative, or longer than a year."""
+    try:
+        value = float(raw)
+    except ValueError:
+        return None
+    return value if 0 <= value <= LONGEST_SECONDS else None

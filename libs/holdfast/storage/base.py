@@ -1,5 +1,7 @@
 """What every kind of storage can tell of a destination."""
 
+import base64
+import hashlib
 import re
 from typing import Protocol
 
@@ -18,6 +20,19 @@ REPOSITORY_PARTS = frozenset((*INITIALISATION, *DATA_FOLDERS, "locks"))
 LOCK_NAME = re.compile(r"[0-9a-f]{64}")
 
 
+def digest_of(config: bytes) -> str:
+    """A repository's mark: restic never changes its config, and no two are alike."""
+    return hashlib.sha256(config).hexdigest()
+
+
+def fingerprint_of(host_key: str) -> str:
+    """``SHA256:…`` of an OpenSSH public key, as SSH programs show it; "" of nothing."""
+    if not host_key:
+        return ""
+    digest = hashlib.sha256(base64.b64decode(host_key.split()[1])).digest()
+    return "SHA256:" + base64.b64encode(digest).decode().rstrip("=")
+
+
 def checked_lock(name: str) -> str:
     """*name*, if a lock can have it.  Raises ValueError."""
     if not LOCK_NAME.fullmatch(name):
@@ -34,6 +49,10 @@ class S3Target(msgspec.Struct, frozen=True, kw_only=True):
     access_key: Secret
     secret_key: Secret
     prefix: str = ""
+    virtual_host: bool | None = None
+    """Whether the bucket is part of the host's name; None: as the provider is known to want it."""
+    ca_certificate: str = ""
+    """PEM: only this is trusted; empty: what the machine trusts."""
 
 
 class LocalTarget(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +65,35 @@ class LocalTarget(msgspec.Struct, frozen=True, kw_only=True):
     parent: str = ""
 
 
-Target = S3Target | LocalTarget
+class SftpTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A directory of another machine, reached over SSH.
+
+    *path* and *parent* are as for a local one; without a slash in front they are below the
+    user's home.  The server must show *host_key*, an OpenSSH public key.
+    """
+
+    host: str
+    port: int = 22
+    user: str
+    path: str
+    parent: str = ""
+    host_key: str
+    password: Secret = Secret("")
+    private_key: Secret = Secret("")
+    """In OpenSSH's or PEM form, whole."""
+    passphrase: Secret = Secret("")
+    """Opens the private key; empty when that is not encrypted."""
+    keepalive_seconds: float = 10.0
+    """So often it is asked whether it lives; three questions without an answer: it does not."""
+
+    @property
+    def where(self) -> str:
+        """The server, as a person names it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == 22 else f"{host}:{self.port}"
+
+
+Target = S3Target | LocalTarget | SftpTarget
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +105,10 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Something of a repository is there: keys, data, an index."""
     has_data: bool
     """Something that only a used repository has."""
+    config_digest: str = ""
+    """SHA-256 of the repository's config as it lies there, by which it is known again."""
+    free_bytes: int | None = None
+    """Space that is left; None where nobody says."""
 
     @property
     def is_debris(self) -> bool:
@@ -71,6 +122,10 @@ class Backend(Protocol):
     @property
     def repository_url(self) -> str:
         """The address as restic takes it."""
+
+    @property
+    def place(self) -> str:
+        """The address as a person names it."""
 
     async def probe(self, *, write: bool) -> Found:
         """Reach it and see what is there.

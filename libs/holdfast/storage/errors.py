@@ -56,6 +56,55 @@ class BadCredentialsError(StorageError):
     guidance = "Check the access key and the secret key."
 
 
+class HostKeyChangedError(StorageError):
+    """The server shows another host key than the pinned one."""
+
+    code = "host_key_changed"
+    guidance = (
+        "Nothing was sent to it. If the server was set up anew, give its new host_key; "
+        "if not, somebody may be in between."
+    )
+
+
+class HostKeyInvalidError(StorageError):
+    """The given host key cannot be read."""
+
+    code = "host_key_invalid"
+    guidance = "Give a public key such as 'ssh-ed25519 AAAA…', or its 'SHA256:…' fingerprint."
+
+
+class PrivateKeyError(StorageError):
+    """The private key cannot be read."""
+
+    code = "private_key_unreadable"
+    guidance = "Give the whole private key in OpenSSH's form, and its passphrase if it has one."
+
+
+class NotSshError(StorageError):
+    """There is no SSH server at this address."""
+
+    code = "not_ssh"
+    guidance = "Check the host and the port: something else may be there."
+
+
+class SftpOffError(StorageError):
+    """The server offers no SFTP."""
+
+    code = "sftp_off"
+    guidance = "Switch SFTP on at the server: in sshd_config, 'Subsystem sftp internal-sftp'."
+
+
+class ConnectionLostError(StorageError):
+    """The destination broke the connection off."""
+
+    code = "connection_lost"
+    guidance = (
+        "It may have restarted, or allow no more connections, or be no such server at all; "
+        "look at its own log."
+    )
+    retryable = True
+
+
 class NotStorageError(StorageError):
     """The endpoint answers, but it is no S3 storage."""
 

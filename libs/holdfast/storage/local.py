@@ -16,6 +16,7 @@ from holdfast.storage.base import (
     Found,
     LocalTarget,
     checked_lock,
+    digest_of,
 )
 from holdfast.storage.errors import (
     NotJustInitialisedError,
@@ -56,6 +57,10 @@ class LocalBackend:
 
     @property
     def repository_url(self) -> str:
+        return str(self._path)
+
+    @property
+    def place(self) -> str:
         return str(self._path)
 
     async def probe(self, *, write: bool) -> Found:
@@ -107,6 +112,8 @@ class LocalBackend:
             has_config="config" in parts,
             has_parts=any(_holds_something(self._path / part) for part in parts),
             has_data=self._has_data(),
+            config_digest=_digest(self._path / "config") if "config" in parts else "",
+            free_bytes=_free_bytes(place),
         )
 
     def _has_data(self) -> bool:
@@ -188,6 +195,21 @@ def _holds_a_file(path: Path) -> bool:
             raise PathUnreadableError(f"{path} cannot be read.", detail=str(error)) from error
 
     return any(files for _, _, files in os.walk(path, onerror=fail))
+
+
+def _digest(config: Path) -> str:
+    try:
+        return digest_of(config.read_bytes())
+    except OSError as error:
+        raise PathUnreadableError(f"{config} cannot be read.", detail=str(error)) from error
+
+
+def _free_bytes(path: Path) -> int | None:
+    try:
+        told = os.statvfs(path)
+    except OSError:
+        return None
+    return told.f_bavail * told.f_frsize
 
 
 def _write_whole(path: Path, content: bytes) -> None:

@@ -4,6 +4,7 @@ Importing aiobotocore takes 0.4 s and 50 MB, so only a process that meets an S3
 destination does it, and only then.
 """
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
@@ -17,9 +18,10 @@ from holdfast.storage.base import (
     Found,
     S3Target,
     checked_lock,
+    digest_of,
 )
 from holdfast.storage.errors import NotJustInitialisedError, NotStorageError
-from holdfast.storage.s3_address import bucket_folder, endpoint_url, repository_url
+from holdfast.storage.s3_address import bucket_folder, endpoint_url, is_virtual_host, repository_url
 from holdfast.storage.s3_errors import error_of
 
 CONNECT_SECONDS = 5
@@ -42,6 +44,10 @@ class S3Backend:
     def repository_url(self) -> str:
         return repository_url(self._target)
 
+    @property
+    def place(self) -> str:
+        return f"{self._target.bucket}/{self._folder}".rstrip("/")
+
     async def probe(self, *, write: bool) -> Found:
         async with self._client() as client:
             if write:
@@ -51,7 +57,13 @@ class S3Backend:
                 has_config="config" in found,
                 has_parts=bool(found),
                 has_data=bool(found.intersection(DATA_FOLDERS)),
+                config_digest=await self._config_digest(client) if "config" in found else "",
             )
+
+    async def _config_digest(self, client: Any) -> str:
+        key = f"{self._folder}config"
+        answer = await client.get_object(Bucket=self._target.bucket, Key=key)
+        return digest_of(await answer["Body"].read())
 
     async def _has(self, client: Any, part: str) -> bool:
         """Whether the object, or anything below the folder, is there.
@@ -143,23 +155,41 @@ class S3Backend:
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             retries={"total_max_attempts": 2, "mode": "standard"},
-            s3={"addressing_style": "path"},
+            s3={"addressing_style": "virtual" if is_virtual_host(self._target) else "path"},
             # The newer checksums are more than many S3-compatible servers understand.
             request_checksum_calculation="when_required",
             response_checksum_validation="when_required",
         )
         try:
-            async with _session(AioSession).create_client(
-                "s3",
-                endpoint_url=endpoint_url(self._target.endpoint),
-                region_name=self._target.region or "us-east-1",
-                aws_access_key_id=self._target.access_key.reveal(),
-                aws_secret_access_key=self._target.secret_key.reveal(),
-                config=config,
-            ) as client:
+            async with (
+                _trusted(self._target) as trusted,
+                _session(AioSession).create_client(
+                    "s3",
+                    endpoint_url=endpoint_url(self._target.endpoint),
+                    region_name=self._target.region or "us-east-1",
+                    aws_access_key_id=self._target.access_key.reveal(),
+                    aws_secret_access_key=self._target.secret_key.reveal(),
+                    verify=trusted,
+                    config=config,
+                ) as client,
+            ):
                 yield client
         except (BotoCoreError, ClientError, OSError) as error:
             raise error_of(error, self._target) from error
+
+
+@asynccontextmanager
+async def _trusted(target: S3Target) -> AsyncIterator[str | None]:
+    """A path at which the destination's own certificates can be read, from memory; or None."""
+    if not target.ca_certificate:
+        yield None
+        return
+    descriptor = os.memfd_create("holdfast-ca", os.MFD_CLOEXEC)
+    try:
+        os.write(descriptor, target.ca_certificate.encode())
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 @cache

@@ -32,6 +32,19 @@ def endpoint_url(endpoint: str) -> str:
     return f"{parts.scheme}://{host}" + (f":{port}" if port else "")
 
 
+def is_virtual_host(target: S3Target) -> bool:
+    """Whether the bucket goes in front of the host's name.
+
+    Unless told, only at Amazon, where new buckets know nothing else; every other server
+    knows the path, and a house's own has no names for its buckets.
+    """
+    if target.virtual_host is not None:
+        return target.virtual_host
+    host = urlsplit(endpoint_url(target.endpoint)).hostname or ""
+    # A dot in the bucket's name does not fit the provider's certificate.
+    return host.endswith(".amazonaws.com") and "." not in target.bucket
+
+
 def bucket_folder(target: S3Target) -> str:
     """What every object of the repository begins with: "" or "prefix/"."""
     prefix = target.prefix.strip("/")

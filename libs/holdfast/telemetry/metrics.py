@@ -32,6 +32,12 @@ DEAD_LETTERS = Counter(
     ("service", "type"),
     registry=REGISTRY,
 )
+EVENTS_SET_ASIDE = Counter(
+    "holdfast_outbox_set_aside_total",
+    "Events that can never be sent and were set aside in the outbox.",
+    ("type",),
+    registry=REGISTRY,
+)
 BUS_CONNECTED = Gauge(
     "holdfast_bus_connected", "1 while the NATS connection stands.", registry=REGISTRY
 )

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from holdfast.catalog.backups import Resolved, Start, resolve_all, start_backups, usable_addresses
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.domain.ledger import Settled, Verdict, all_skipped, settle
+from holdfast.catalog.domain.ledger import Settled, Verdict, all_skipped, come, is_void, settle
 from holdfast.catalog.store import ledger, runs
 from holdfast.catalog.store.ledger import Recorded
 from holdfast.catalog.store.pool import Connection
@@ -43,11 +43,13 @@ async def record_due(
 ) -> None:
     """Decide on every time that *due* tells of; what is on record already stays.
 
+    A time that lies in the future is passed over: it is told again when it comes.
     Told twice, or by two schedulers with other times before it, each time is one row.
     """
     now = deps.now()
     if len({each.configuration_id for each in due}) < len(due):
         raise ValueError("A configuration is there twice.")
+    due, said_at = _come(due, now), min(said_at, now)
     await runs.lock_admission(connection)
     found = await resolve_all(connection, [each.configuration_id for each in due])
     judged = [_judged(each, said_at, found, now) for each in due]
@@ -55,6 +57,22 @@ async def record_due(
     rows = [row for each in judged for row in _rows(each, started.get(each.configuration_id))]
     recorded = await ledger.record(connection, rows, now)
     log.info("backup_due", configurations=len(due), times=len(rows), recorded=recorded)
+
+
+def _come(due: Sequence[DueTimes], now: datetime) -> list[DueTimes]:
+    """What has come of *due*."""
+    told = []
+    for each in due:
+        here = come(each, now)
+        if here != each:
+            log.warning(
+                "due_in_the_future",
+                configuration_id=str(each.configuration_id),
+                scheduled_for=each.scheduled_for.isoformat(),
+            )
+        if here is not None:
+            told.append(here)
+    return told
 
 
 def _judged(
@@ -82,8 +100,11 @@ async def _start(
         for each in judged
         if each.settled.start is not None and each.resolved is not None
     ]
-    on_record = await ledger.recorded(connection, [(id, time) for id, time, _ in asked])
-    wanted = [each for each in asked if each[:2] not in on_record]
+    now = deps.now()
+    before = await ledger.recorded(connection, [(id, time) for id, time, _ in asked])
+    wanted = [
+        each for each in asked if each[:2] not in before or is_void(each[1], before[each[:2]], now)
+    ]
     going = await runs.unfinished_backups(connection, [id for id, _, _ in wanted])
     addresses = await usable_addresses(connection, [resolved.policy for _, _, resolved in wanted])
     rows, starts = {}, []
@@ -95,8 +116,10 @@ async def _start(
             outcome = DueOutcome.SKIPPED
             reason = PAUSED if resolved.policy.destinations else NO_DESTINATION
         else:
-            run_id = derived_id("backup", id, time.isoformat())
-            starts.append(_start_of(resolved, run_id, time, deps.now()))
+            # What a void row tells of may have run, under the id of this time.
+            again = () if (id, time) not in before else (before[id, time].isoformat(),)
+            run_id = derived_id("backup", id, time.isoformat(), *again)
+            starts.append(_start_of(resolved, run_id, time, now))
         verdict = Verdict(scheduled_for=time, outcome=outcome, reason=reason)
         rows[id] = Recorded(configuration_id=id, verdict=verdict, run_id=run_id)
     if starts:

@@ -3,27 +3,54 @@
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from holdfast.catalog import protecting
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
+from holdfast.catalog.rebuilding import follow_rebuild
 from holdfast.catalog.retrying import queue_retry
-from holdfast.catalog.store import destinations, outbox, runs, snapshots
+from holdfast.catalog.store import (
+    destinations,
+    devices,
+    outbox,
+    passwords,
+    runs,
+    snapshots,
+    verification,
+)
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.runs import RunRow
+from holdfast.catalog.verifying import record_check
+from holdfast.events.base import AwareTime
 from holdfast.events.run import (
+    CheckResult,
+    DeviceProbeResult,
     Failure,
     ForgetResult,
+    ImportResult,
     InitResult,
     Operation,
+    ProbeResult,
     PruneResult,
+    RebuildResult,
+    RotatePasswordResult,
     RunCompleted,
     RunStatus,
     UndeleteResult,
 )
+from holdfast.events.work import DeviceProbeRequested, ImportRequested
 from holdfast.kernel.ids import derived_id
 from holdfast.telemetry.logs import Log
 
 log = Log("catalog")
+
+
+class _Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of a run's work, be it of a type that this release does not know."""
+
+    occurred_at: AwareTime
+    app_name: str = ""
 
 
 async def record_end(connection: Connection, run: RunRow, event: RunCompleted, deps: Deps) -> None:
@@ -43,6 +70,12 @@ async def record_end(connection: Connection, run: RunRow, event: RunCompleted, d
     if not ended:
         return
     await _follow(connection, run, event, now)
+    if isinstance(event.result, PruneResult | CheckResult) and event.result.stats is not None:
+        stats, zone = event.result.stats, deps.settings.timezone
+        for destination_id in run.destination_ids:
+            await verification.add_stats(connection, destination_id, stats, now, zone)
+    if isinstance(event.result, RebuildResult):
+        await follow_rebuild(connection, run, event.result, deps)
     if run.operation is Operation.BACKUP and event.status in (RunStatus.PARTIAL, RunStatus.FAILED):
         await queue_retry(connection, run, deps)
     await runs.admit_queued(connection, now)
@@ -59,7 +92,7 @@ async def end_here(
     if run is None or not await runs.end(connection, run_id, status, now, failure=failure):
         return False
     await snapshots.end_rest(connection, run_id, status, failure, now)
-    work = run.event
+    work = msgspec.convert(run.work, _Head, strict=False)
     event = RunCompleted(
         event_id=derived_id(RunCompleted.TYPE, run_id, "catalog"),
         occurred_at=now,
@@ -70,7 +103,7 @@ async def end_here(
         started_at=work.occurred_at,
         configuration_id=run.configuration_id,
         app_id=run.app_id,
-        app_name=getattr(work, "app_name", ""),
+        app_name=work.app_name,
         destination_ids=run.destination_ids,
         failure=failure,
     )
@@ -80,21 +113,37 @@ async def end_here(
 
 
 async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now: datetime) -> None:
-    """What an outcome means for the destination."""
+    """What an outcome means for the destination, or the device."""
     await protecting.follow_end(connection, run, event, now)
+    match run.event, event.result:
+        case DeviceProbeRequested(device=device), DeviceProbeResult() as found:
+            await devices.probed(connection, device.device_id, found, device.host_key, now)
     for destination_id in run.destination_ids:
         match run.operation, event.result:
-            case Operation.INIT, InitResult(repository_id=repository_id):
-                await destinations.destination_became_ready(
-                    connection, destination_id, repository_id, now
-                )
+            case Operation.INIT, InitResult() as result:
+                if await destinations.destination_became_ready(
+                    connection, destination_id, result, now
+                ):
+                    await _look_inside(connection, run, destination_id, result, now)
             case Operation.INIT, _:
-                await destinations.destination_failed(connection, destination_id)
+                await destinations.destination_failed(
+                    connection, destination_id, now, tried=run.claim > 0
+                )
+            case Operation.PROBE, ProbeResult() as result:
+                await destinations.was_probed(connection, run.id, destination_id, result, now)
+            case Operation.IMPORT, ImportResult(repository_id=repository_id):
+                await destinations.identified(connection, destination_id, repository_id)
+            case Operation.PROBE, _:
+                await destinations.not_probed(connection, run.id)
             case Operation.FORGET, ForgetResult(restic_snapshot_ids=forgotten):
                 await snapshots.forget(connection, destination_id, forgotten, now)
                 await destinations.prune_needed(connection, destination_id)
             case Operation.PRUNE, PruneResult(repository_size=size):
                 await destinations.pruned(connection, destination_id, size, now)
+            case Operation.CHECK, CheckResult() as result:
+                await record_check(connection, destination_id, event, result, now)
+            case Operation.ROTATE_PASSWORD, RotatePasswordResult():
+                await passwords.drop_old(connection, destination_id)
             case Operation.BACKUP, _ if event.status is not RunStatus.SUCCESS:
                 # A backup that broke off leaves packs that no snapshot needs.
                 await destinations.prune_needed(connection, destination_id)
@@ -103,6 +152,23 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await destinations.prune_needed(connection, destination_id)
             case _:
                 pass
+
+
+async def _look_inside(
+    connection: Connection, run: RunRow, destination_id: UUID, result: InitResult, now: datetime
+) -> None:
+    """The snapshots of a repository that was adopted come into the catalog by a run."""
+    if not result.adopted:
+        return
+    addresses = await destinations.addresses(connection, [destination_id])
+    work = ImportRequested(
+        event_id=derived_id(ImportRequested.TYPE, run.id),
+        occurred_at=now,
+        run_id=derived_id("import", run.id),
+        site=run.event.site,
+        address=addresses[destination_id],
+    )
+    await runs.add(connection, [runs.NewRun(operation=Operation.IMPORT, work=work)])
 
 
 def _rest(status: RunStatus) -> RunStatus:

@@ -6,16 +6,22 @@ id, and an outcome is written only where there is none.
 
 from datetime import timedelta
 
+from msgspec.structs import replace
+
 from holdfast.bus.errors import RetryLater
+from holdfast.catalog.adopting import record_found
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.ledger import AHEAD
+from holdfast.catalog.domain.run import is_newer
 from holdfast.catalog.due import record_due
 from holdfast.catalog.ending import record_end
 from holdfast.catalog.store import destinations, ledger, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
-from holdfast.events.due import BackupDue, PruneDue
+from holdfast.catalog.verifying import queue_due_check
+from holdfast.events.due import BackupDue, CheckDue, PruneDue
 from holdfast.events.retention import ForgetRequested, PruneRequested
 from holdfast.events.run import Operation, RunCompleted, Trigger
-from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
+from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, SnapshotsFound
 from holdfast.events.work import ForgetAdmitted, PruneAdmitted
 from holdfast.kernel.errors import UnavailableError
 from holdfast.kernel.ids import derived_id
@@ -66,9 +72,21 @@ async def _each_alone(event: BackupDue, deps: Deps) -> None:
 
 
 async def on_prune_due(event: PruneDue, deps: Deps) -> None:
-    """Remember it; whether there is anything to free is for retention to ask."""
+    """Remember it, unless it lies in the future; whether there is anything to free is for
+    retention to ask."""
+    if _is_ahead(event, deps):
+        return
     async with transaction(deps.pool) as connection:
         await ledger.prune_was_due(connection, event.destination_id, event.scheduled_for)
+
+
+async def on_check_due(event: CheckDue, deps: Deps) -> None:
+    """Queue a check that reads what is to be read today, unless it lies in the future."""
+    if _is_ahead(event, deps):
+        return
+    async with transaction(deps.pool) as connection:
+        await queue_due_check(connection, event, deps)
+    deps.wake.set()
 
 
 async def on_snapshot_completed(event: SnapshotCompleted, deps: Deps) -> None:
@@ -83,6 +101,19 @@ async def on_snapshot_failed(event: SnapshotFailed, deps: Deps) -> None:
     async with transaction(deps.pool) as connection:
         if await _is_current(connection, event):
             await snapshots.fail(connection, event)
+
+
+async def on_snapshots_found(event: SnapshotsFound, deps: Deps) -> None:
+    """Write down what a repository holds; what is on record already stays as it is."""
+    async with transaction(deps.pool) as connection:
+        if await _is_current(connection, event):
+            if not await destinations.addresses(connection, [event.destination_id]):
+                # It has another id since a rebuild, which tells all of this again.
+                log.info("destination_gone", destination_id=str(event.destination_id))
+                return
+            run = await runs.lock(connection, event.run_id)
+            rebuilding = run is not None and run.trigger is Trigger.REBUILD
+            await record_found(connection, event, deps.now(), rebuilding=rebuilding)
 
 
 async def on_run_completed(event: RunCompleted, deps: Deps) -> None:
@@ -102,8 +133,13 @@ async def on_run_completed(event: RunCompleted, deps: Deps) -> None:
 
 
 async def on_forget_requested(event: ForgetRequested, deps: Deps) -> None:
-    """Queue a run that forgets those of the snapshots that are the configuration's own."""
+    """Queue a run that forgets those of the snapshots that are the configuration's own.
+
+    One that waits already takes over the newer plan: forgets wait for backups, and each needs
+    the repository for itself.
+    """
     async with transaction(deps.pool) as connection:
+        await runs.lock_admission(connection)
         known = {
             each.restic_snapshot_id
             for each in await snapshots.known(
@@ -124,7 +160,13 @@ async def on_forget_requested(event: ForgetRequested, deps: Deps) -> None:
             configuration_id=event.configuration_id,
             address=addresses[event.destination_id],
             restic_snapshot_ids=forget,
+            planned_at=event.occurred_at,
         )
+        waiting = await runs.queued_forget(connection, event.configuration_id, event.destination_id)
+        if waiting is not None:
+            if is_newer(work, waiting.event):
+                await runs.rework(connection, waiting.id, replace(work, run_id=waiting.id))
+            return
         await runs.enqueue(
             connection,
             runs.NewRun(
@@ -164,7 +206,9 @@ def _wait_for_snapshots(event: RunCompleted, deps: Deps) -> None:
     log.warning("snapshots_never_told", run_id=str(event.run_id), claim=event.claim)
 
 
-async def _is_current(connection: Connection, event: SnapshotCompleted | SnapshotFailed) -> bool:
+async def _is_current(
+    connection: Connection, event: SnapshotCompleted | SnapshotFailed | SnapshotsFound
+) -> bool:
     """Whether who says this holds the run, or was the last to: its claim's number is the newest.
 
     After the run's end too, for its end may have overtaken this.
@@ -173,4 +217,12 @@ async def _is_current(connection: Connection, event: SnapshotCompleted | Snapsho
     if run is None or run.claim != event.claim:
         log.warning("fenced_out", run_id=str(event.run_id), claim=event.claim)
         return False
+    return True
+
+
+def _is_ahead(event: PruneDue | CheckDue, deps: Deps) -> bool:
+    """Whether a scheduler said it whose clock has jumped: it will be said again."""
+    if event.scheduled_for <= deps.now() + AHEAD:
+        return False
+    log.warning("due_in_the_future", destination_id=str(event.destination_id))
     return True

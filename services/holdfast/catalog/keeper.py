@@ -3,8 +3,6 @@
 import asyncio
 from datetime import timedelta
 
-import msgspec
-
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import EXECUTORS_DIED, MOST_DEATHS, WINDOW_OVER
 from holdfast.catalog.ending import end_here
@@ -99,8 +97,8 @@ class Keeper:
                 self._deps.wake.set()
             for run in await runs.silent(connection, now - SILENCE):
                 log.warning("silent_run", run_id=str(run.id), claim=run.claim)
-                waits = f"Waits for an executor of site {run.event.site!r}."
+                waits = f"Waits for an executor of site {run.work['site']!r}."
                 await runs.tell_waiting(connection, run.id, waits)
                 # A new id: the old one would be dropped as a repeat.
-                await outbox.add(connection, msgspec.structs.replace(run.event, event_id=new_id()))
+                await outbox.add_work(connection, run.work_type, run.work, new_id())
                 self._deps.wake.set()

@@ -37,6 +37,13 @@ class MigrationError(HoldfastError):
     code = "schema_mismatch"
 
 
+class DatabaseRefusesError(HoldfastError):
+    """Postgres does not let Holdfast in."""
+
+    code = "database_refuses"
+    guidance = "Look at user, password and database in HOLDFAST_POSTGRES_DSN."
+
+
 @dataclass(frozen=True)
 class Migration:
     """One step, and the sum that shows whether it is the one that was run."""
@@ -92,7 +99,8 @@ async def migrate(dsn: str, steps: Sequence[Migration] | None = None) -> int:
 
     Any number of processes may do it at once: one works, the others wait and find nothing
     to do.  Each step is one transaction with its version row, so a crash leaves whole steps.
-    Raises MigrationError, or DatabaseUnavailableError when the server is away or too busy.
+    Raises MigrationError, DatabaseRefusesError when user, password or database will not do,
+    or DatabaseUnavailableError when the server is away or too busy.
     """
     steps = bundled() if steps is None else steps
     try:
@@ -106,6 +114,12 @@ async def migrate(dsn: str, steps: Sequence[Migration] | None = None) -> int:
         )
     except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError) as error:
         raise DatabaseUnavailableError(detail=str(error)) from error
+    except (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        ValueError,
+    ) as error:
+        raise DatabaseRefusesError(detail=str(error)) from error
     try:
         await _lock(connection)
         return await _run(connection, steps)

@@ -5,12 +5,18 @@ from typing import Protocol
 
 import asyncpg
 
-from holdfast.catalog.store import outbox
-from holdfast.catalog.store.pool import transaction
+from holdfast.catalog.domain.run import not_sent
+from holdfast.catalog.ending import end_here
+from holdfast.catalog.store import outbox, runs
+from holdfast.catalog.store.outbox import Waiting
+from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.events.base import Event
-from holdfast.kernel.errors import UnavailableError
+from holdfast.events.run import RunStatus
+from holdfast.kernel.clock import Now, utc_now
+from holdfast.kernel.errors import EventRefusedError, UnavailableError
 from holdfast.kernel.pause import pause
 from holdfast.telemetry.logs import Log
+from holdfast.telemetry.metrics import EVENTS_SET_ASIDE
 
 log = Log("catalog")
 
@@ -28,7 +34,10 @@ class Publishes(Protocol):
 class Relay:
     """Publishes what committed transactions left."""
 
-    def __init__(self, pool: asyncpg.Pool, bus: Publishes, wake: asyncio.Event) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, bus: Publishes, wake: asyncio.Event, now: Now = utc_now
+    ) -> None:
+        self._now = now
         self._pool = pool
         self._bus = bus
         self._wake = wake
@@ -57,6 +66,9 @@ class Relay:
             for each in await outbox.take(connection, BATCH):
                 try:
                     await self._bus.publish(each.event)
+                except EventRefusedError as error:
+                    await self._set_aside(connection, each, str(error))
+                    continue
                 except UnavailableError as error:
                     fault = error
                     break
@@ -66,3 +78,22 @@ class Relay:
         if fault is not None:
             raise fault
         return len(done)
+
+    async def _set_aside(self, connection: Connection, each: Waiting, reason: str) -> None:
+        """Take what can never be sent out of the others' way, and end the run whose work it is.
+
+        A run of which no executor can ever hear would hold its place for ever.
+        """
+        now = self._now()
+        log.error("event_set_aside", type=each.type, event_id=str(each.event_id), reason=reason)
+        EVENTS_SET_ASIDE.labels(each.type).inc()
+        await outbox.set_aside(connection, each.id, reason, now)
+        if each.run_id is None:
+            return
+        await runs.lock_admission(connection)
+        run = await runs.lock(connection, each.run_id)
+        if run is None or run.work_type != each.type or run.claimed(now):
+            return
+        await end_here(connection, run.id, RunStatus.FAILED, not_sent(reason), now)
+        await runs.admit_queued(connection, now)
+        self._wake.set()

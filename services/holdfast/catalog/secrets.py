@@ -4,32 +4,36 @@ The master key comes from outside (a file or a passphrase) and wraps the data ke
 rows; the data keys seal everything else.  A copy of the database alone opens nothing.
 """
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 import asyncpg
 import msgspec
 
-from holdfast.catalog.store import instance
+from holdfast.catalog.master_key import find_master_key, make_master_key, source_of
+from holdfast.catalog.store import keys
 from holdfast.catalog.store.destinations import SealedSecrets
+from holdfast.catalog.store.passwords import PasswordChange
 from holdfast.catalog.store.pool import Connection, transaction
+from holdfast.events.portable import SECRETS_PURPOSE, Secrets
 from holdfast.events.work import DestinationSecrets
 from holdfast.kernel.errors import InvalidRequestError
+from holdfast.kernel.secret import Secret
 from holdfast.secretbox.box import DataKey, SecretBox, data_key_id_of, row_purpose
 from holdfast.secretbox.envelope import ReceiverKey
 from holdfast.secretbox.errors import SealBrokenError, UnknownDataKeyError
-from holdfast.secretbox.keys import (
-    KdfParameters,
-    MasterKey,
-    load_key_file,
-    load_or_create_key_file,
-)
+from holdfast.secretbox.keys import MasterKey
 from holdfast.settings import Settings
+
+T = TypeVar("T")
 
 ENVELOPE_PURPOSE = "destination-secrets"
 """What the gateway seals to the catalog is bound to."""
+
+_NEXT = "next_password"
+_OLD = "old_password"
 
 RECEIVER_PURPOSE = row_purpose("receiver_key", "sealed_private", "only")
 
@@ -71,10 +75,16 @@ class CatalogSecrets:
         """
         if not blob:
             return DestinationSecrets(repo_password="")
+        return self._opened(blob, ENVELOPE_PURPOSE, DestinationSecrets)
+
+    def open_all(self, blob: bytes) -> Secrets:
+        """The same for many destinations at once, as an import brings them."""
+        return self._opened(blob, SECRETS_PURPOSE, Secrets) if blob else {}
+
+    def _opened(self, blob: bytes, purpose: str, type_: type[T]) -> T:
         try:
-            plain = self._receiver.open(blob, ENVELOPE_PURPOSE)
-            return msgspec.json.decode(plain, type=DestinationSecrets)
-        except (SealBrokenError, msgspec.DecodeError):
+            return msgspec.json.decode(self._receiver.open(blob, purpose), type=type_)
+        except (SealBrokenError, msgspec.MsgspecError):
             # Without its cause: a decoder's words may quote what is inside.
             raise InvalidRequestError(
                 "The sealed secrets of the request cannot be opened.",
@@ -91,59 +101,76 @@ class CatalogSecrets:
         plain = self._boxes.open(sealed.sealed_secrets, _purpose(sealed.id))
         return msgspec.json.decode(plain, type=DestinationSecrets)
 
+    def seal_next_password(self, destination_id: UUID, password: Secret) -> bytes:
+        """The password to come, for its column alone."""
+        return self._boxes.seal(password.reveal().encode(), _purpose(destination_id, _NEXT))
+
+    def next_password(self, change: PasswordChange) -> str:
+        """The password to come; empty when there is none.  Raises SealBrokenError."""
+        return self._password(change.next_password, _purpose(change.id, _NEXT))
+
+    def seal_old_password(self, destination_id: UUID, password: str) -> bytes:
+        """The password that was, for its column alone."""
+        return self._boxes.seal(password.encode(), _purpose(destination_id, _OLD))
+
+    def old_password(self, change: PasswordChange) -> str:
+        """The password that was; empty when there is none.  Raises SealBrokenError."""
+        return self._password(change.old_password, _purpose(change.id, _OLD))
+
+    def _password(self, sealed: bytes | None, purpose: str) -> str:
+        return "" if sealed is None else self._boxes.open(sealed, purpose).decode()
+
+    def seal_device(self, device_id: UUID, secrets: DestinationSecrets) -> bytes:
+        """What opens a device, bound to its row; of *secrets* the SSH part counts."""
+        return self._boxes.seal(msgspec.json.encode(secrets), _device_purpose(device_id))
+
+    def open_device(self, device_id: UUID, sealed: bytes) -> DestinationSecrets:
+        """What opens the device.  Raises SealBrokenError."""
+        plain = self._boxes.open(sealed, _device_purpose(device_id))
+        return msgspec.json.decode(plain, type=DestinationSecrets)
+
 
 async def open_secrets(pool: asyncpg.Pool, settings: Settings, now: datetime) -> CatalogSecrets:
     """The keys of this instance, made on the very first start.
 
     Any number of processes may start at once: one makes the keys, the others find them.
-    Raises WrongMasterKeyError, and MasterKeyFileError when the file is missing but secrets
-    are there: a new key would open none of them.
+    Raises WrongMasterKeyError, MasterKeyFileError or TokenError: once secrets are there a
+    new key would open none of them, so none is made.
     """
+    source = source_of(settings)
     async with transaction(pool) as connection:
-        await instance.lock_keys(connection)
-        rows = await instance.data_keys(connection)
-        master = await _master_key(connection, settings, first_start=not rows)
-        keys = [master.unwrap(row) for row in rows]
-        boxes = Boxes(keys or [await _first_data_key(connection, master, now)])
+        await keys.lock_keys(connection)
+        if await keys.count_data_keys(connection):
+            master = await find_master_key(source, await keys.master_keys(connection))
+        else:
+            master, row = await make_master_key(source, now)
+            await keys.add_master_key(connection, row)
+        opened = [master.unwrap(row) for row in await keys.wrapped_keys(connection, master.id)]
+        boxes = Boxes(opened or [await _first_data_key(connection, master, now)])
         receiver = await _receiver(connection, boxes)
     return CatalogSecrets(boxes, receiver)
 
 
-async def _master_key(
-    connection: Connection, settings: Settings, *, first_start: bool
-) -> MasterKey:
-    if settings.master_passphrase is None:
-        load = load_or_create_key_file if first_start else load_key_file
-        return load(settings.master_key_file)
-
-    parameters = await instance.key_parameters(connection)
-    if parameters is None:
-        parameters = KdfParameters.generate()
-        await instance.add_key_parameters(connection, parameters)
-    # scrypt is meant to be slow; the event loop need not stand still for it.
-    return await asyncio.to_thread(
-        MasterKey.from_passphrase, settings.master_passphrase, parameters
-    )
-
-
 async def _first_data_key(connection: Connection, master: MasterKey, now: datetime) -> DataKey:
     data_key = DataKey.generate()
-    await instance.add_data_key(connection, master.wrap(data_key), now)
+    await keys.add_data_key(connection, master.wrap(data_key), now)
     return data_key
 
 
 async def _receiver(connection: Connection, boxes: Boxes) -> ReceiverKey:
     """The catalog's own key; in a row, so that all its processes have the same one."""
-    sealed = await instance.receiver_key(connection)
+    sealed = await keys.receiver_key(connection)
     if sealed is not None:
         return ReceiverKey(boxes.open(sealed, RECEIVER_PURPOSE))
 
     receiver = ReceiverKey.generate()
-    await instance.add_receiver_key(
-        connection, boxes.seal(receiver.private_bytes(), RECEIVER_PURPOSE)
-    )
+    await keys.add_receiver_key(connection, boxes.seal(receiver.private_bytes(), RECEIVER_PURPOSE))
     return receiver
 
 
-def _purpose(destination_id: UUID) -> str:
-    return row_purpose("destination", "sealed_secrets", destination_id)
+def _device_purpose(device_id: UUID) -> str:
+    return row_purpose("device", "sealed_secrets", device_id)
+
+
+def _purpose(destination_id: UUID, column: str = "sealed_secrets") -> str:
+    return row_purpose("destination", column, destination_id)

@@ -82,6 +82,15 @@ class GatewayClient:
         given = {name: str(value) for name, value in parameters.items() if value is not None}
         return msgspec.json.decode(self._send("POST", path, body, given), type=reply)
 
+    def delete(self, path: str, reply: type[T], **parameters: object) -> T:
+        """DELETE below /api/v1."""
+        given = {name: str(value) for name, value in parameters.items() if value is not None}
+        return msgspec.json.decode(self._send("DELETE", path, parameters=given), type=reply)
+
+    def file(self, path: str, body: Any) -> bytes:
+        """POST below /api/v1 for what is answered as a file."""
+        return self._send("POST", path, body)
+
     def events(self) -> Iterator[ServerEvent]:
         """Follow the event stream until the caller stops reading."""
         try:

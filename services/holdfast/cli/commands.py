@@ -15,13 +15,16 @@ from holdfast.events.views import (
     AppView,
     BackupStarted,
     ConfigurationView,
+    DestinationView,
     DeviceView,
+    RecoveryKitState,
     RunAccepted,
     RunPage,
     RunView,
     SnapshotPage,
     SnapshotView,
     StatusView,
+    VerificationView,
 )
 from holdfast.kernel.errors import InvalidRequestError, NotFoundError
 
@@ -32,12 +35,23 @@ EXIT_CODES = {RunStatus.SUCCESS: 0, RunStatus.PARTIAL: 3}
 """Partial is 3, as restic's; everything else that ended badly is 1."""
 
 
+KIT_WANTED = {
+    RecoveryKitState.NEVER_MADE: "never made",
+    RecoveryKitState.OUTDATED: "older than the newest destination or password",
+}
+"""Why a recovery kit is to be made; the other states want none."""
+
+
 class Apps(msgspec.Struct):
     apps: tuple[AppView, ...]
 
 
 class Devices(msgspec.Struct):
     devices: tuple[DeviceView, ...]
+
+
+class Destinations(msgspec.Struct):
+    destinations: tuple[DestinationView, ...]
 
 
 class Configurations(msgspec.Struct):
@@ -124,6 +138,26 @@ def runs(limit: int) -> int:
     return 0
 
 
+def check(destination: str, read_data: str, *, wait: bool) -> int:
+    """Check a destination; 1 when it is damaged."""
+    with GatewayClient.find() as client:
+        found = find_destination(client, destination)
+        accepted = client.post(
+            f"/backup/destinations/{found.id}/check", RunAccepted, {"read_data": read_data}
+        )
+        console().print(f"run {accepted.run_id} {accepted.status.value}")
+        if not wait:
+            return 0
+        code = report(follow_run(client, accepted.run_id, console()))
+        view = client.get(f"/backup/destinations/{found.id}/verification", VerificationView)
+    out = console()
+    since = f", all of it since {when(view.oldest_read_at)}" if view.oldest_read_at else ""
+    out.print(f"{view.parts_read} of {len(view.parts)} parts of the data were read{since}")
+    for warning in view.warnings:
+        out.print(f"  {warning}")
+    return code
+
+
 def cancel_run(run: str) -> int:
     """Cancel a run."""
     with GatewayClient.find() as client:
@@ -132,6 +166,25 @@ def cancel_run(run: str) -> int:
         "cancelled" if view.status is RunStatus.CANCELLED else "its executor is told to stop"
     )
     return 0
+
+
+def rotate_password(destination: str) -> int:
+    """Change a repository's password and follow it to the end."""
+    with GatewayClient.find() as client:
+        listed = client.get("/backup/destinations", Destinations).destinations
+        for each in listed:
+            if destination in (each.name, str(each.id)):
+                break
+        else:
+            known = ", ".join(each.name for each in listed) or "none yet"
+            raise NotFoundError(
+                f"There is no destination {destination!r}.", guidance=f"There are: {known}."
+            )
+        accepted = client.post(f"/backup/destinations/{each.id}/rotate-password", RunAccepted)
+        code = report(follow_run(client, accepted.run_id, console()))
+    if code == 0:
+        console().print("Make the recovery kit anew: 'holdfast recovery-kit'.")
+    return code
 
 
 def status() -> int:
@@ -146,13 +199,29 @@ def status() -> int:
             each.last_status.value if each.last_status else "",
             when(each.next_due_at),
         )
-    places = Table("destination", "type", "snapshots", "last backup", box=None)
+    places = Table("destination", "type", "snapshots", "size", "last backup", "health", box=None)
     for place in view.destinations:
         places.add_row(
-            place.name, place.type.value, str(place.total_snapshots), when(place.last_backup_at)
+            place.name,
+            place.type.value,
+            str(place.total_snapshots),
+            size(place.total_size) if place.total_size else "",
+            when(place.last_backup_at),
+            told_health(place),
         )
     console().print(apps, places, f"{view.runs_active} running, {view.runs_queued} queued")
+    if view.events_set_aside:
+        console().print(f"{view.events_set_aside} events could not be sent; the log says why")
+    if wanted := KIT_WANTED.get(view.recovery_kit.state):
+        console().print(f"recovery kit: {wanted}; 'holdfast recovery-kit' makes one")
     return 0 if all(each.last_success_at for each in view.apps) else 1
+
+
+def told_health(place: DestinationView) -> str:
+    """In a word, and since when if it is bad."""
+    if place.damaged_since is not None:
+        return f"[red]damaged since {when(place.damaged_since)}[/red]"
+    return place.health.value
 
 
 def report(run: RunView) -> int:
@@ -174,6 +243,16 @@ def find_app(client: GatewayClient, name: str) -> AppView:
             return each
     known = ", ".join(each.name for each in apps) or "none yet"
     raise NotFoundError(f"There is no app {name!r}.", guidance=f"There are: {known}.")
+
+
+def find_destination(client: GatewayClient, name: str) -> DestinationView:
+    """The destination of that name or id.  Raises NotFoundError that lists what there is."""
+    places = client.get("/backup/destinations", Destinations).destinations
+    for each in places:
+        if name in (each.name, str(each.id)):
+            return each
+    known = ", ".join(each.name for each in places) or "none yet"
+    raise NotFoundError(f"There is no destination {name!r}.", guidance=f"There are: {known}.")
 
 
 def find_snapshot(client: GatewayClient, name: str) -> SnapshotView:

@@ -15,9 +15,11 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from holdfast.cli.client import address_file
+from holdfast.cli.client import GatewayClient, address_file
+from holdfast.cli.commands import KIT_WANTED
 from holdfast.embedded.nats import nats_server_binary
 from holdfast.embedded.postgres import postgres_binaries
+from holdfast.events.views import StatusView
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic.binary import find_restic
 from holdfast.settings import Settings
@@ -51,6 +53,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 def checks(environ: Mapping[str, str] = os.environ) -> list[Check]:
     """Look at everything, in the order in which things are needed."""
     settings = Settings.from_environment(environ)
+    gateway = check_gateway(environ.get("HOLDFAST_URL") or _address(settings.data))
     return [
         check_python(sys.version_info[:3]),
         check_restic(settings.restic),
@@ -64,10 +67,10 @@ def checks(environ: Mapping[str, str] = os.environ) -> list[Check]:
         check_program(
             "unshare", "util-linux", "Postgres is started by root", needed=os.geteuid() == 0
         ),
-        check_program("ssh", "openssh-client", "destinations over SFTP", needed=False),
         check_certificates(),
         check_data(settings.data),
-        check_gateway(environ.get("HOLDFAST_URL") or _address(settings.data)),
+        gateway,
+        *([check_recovery_kit(environ)] if gateway.state is State.OK else []),
     ]
 
 
@@ -206,6 +209,20 @@ def check_gateway(url: str) -> Check:
         found = f"{url} answers {answer.status_code}"
         return Check(name=name, state=State.WARNING, found=found, mend="look at its log")
     return Check(name=name, state=State.OK, found=url)
+
+
+def check_recovery_kit(environ: Mapping[str, str]) -> Check:
+    """Whether somebody has on paper what opens the backups."""
+    name = "recovery kit"
+    try:
+        with GatewayClient.find(environ) as client:
+            kit = client.get("/status", StatusView).recovery_kit
+    except HoldfastError as error:
+        return Check(name=name, state=State.WARNING, found=f"not known: {error}")
+    if wanted := KIT_WANTED.get(kit.state):
+        return Check(name=name, state=State.WARNING, found=wanted, mend="holdfast recovery-kit")
+    found = f"made at {kit.made_at:%Y-%m-%d %H:%M} UTC" if kit.made_at else "not needed yet"
+    return Check(name=name, state=State.OK, found=found)
 
 
 def _address(data: Path) -> str:

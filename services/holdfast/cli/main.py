@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from holdfast.cli.destination_group import destination
+from holdfast.cli.key_groups import keys, recovery_kit
+from holdfast.cli.options import DATA
 from holdfast.kernel.errors import HoldfastError
 
 
@@ -38,11 +41,8 @@ def main() -> None:
     """Back up every app on every machine in the house, and prove that it comes back."""
 
 
-DATA = click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where Holdfast keeps its own things. [HOLDFAST_DATA, or ~/.local/share/holdfast]",
-)
+for group in (destination, keys, recovery_kit):
+    main.add_command(group)
 
 
 @main.command()
@@ -122,6 +122,23 @@ def runs(limit: int, cancel: str | None) -> None:
 
 
 @main.command()
+@click.argument("destination")
+@click.option(
+    "--read-data",
+    type=click.Choice(["none", "part", "all"]),
+    default="part",
+    show_default=True,
+    help="How much of the data is read.",
+)
+@click.option("--no-wait", is_flag=True, help="Only ask for it; do not wait for the end.")
+def check(destination: str, read_data: str, no_wait: bool) -> None:
+    """Check whether DESTINATION is whole and its data can be read."""
+    from holdfast.cli.commands import check as run_check
+
+    sys.exit(run_check(destination, read_data, wait=not no_wait))
+
+
+@main.command()
 def status() -> None:
     """Show how well everything is protected."""
     from holdfast.cli.commands import status as run_status
@@ -129,29 +146,72 @@ def status() -> None:
     sys.exit(run_status())
 
 
-@main.group()
-def destination() -> None:
-    """Look after one destination."""
+PASSPHRASE = click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Holds the passphrase of the secrets; without it you are asked.",
+)
 
 
-@destination.command("policy")
-@click.argument("name")
-@click.option("--principal", required=True, help="Whose the everyday key is, as S3 names it.")
-def destination_policy(name: str, principal: str) -> None:
-    """Print a bucket policy under which the everyday key cannot delete."""
-    from holdfast.cli.destinations import policy
+@main.command("export")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Write here, mode 0600."
+)
+@PASSPHRASE
+@click.option("--without-secrets", is_flag=True, help="Leave out what opens the destinations.")
+def export(out: Path | None, passphrase_file: Path | None, without_secrets: bool) -> None:
+    """Write all settings into one file, what opens the destinations under a passphrase."""
+    from holdfast.cli.portable import export as run_export
 
-    sys.exit(policy(name, principal))
+    sys.exit(run_export(out, passphrase_file, without_secrets=without_secrets))
 
 
-@destination.command("undelete")
-@click.argument("name")
-@click.option("--since", required=True, metavar="TIME", help="Just before it happened.")
-def destination_undelete(name: str, since: str) -> None:
-    """Bring back what somebody deleted or overwrote in a bucket that keeps versions."""
-    from holdfast.cli.destinations import undelete
+@main.command("import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option(
+    "--from",
+    "tool",
+    type=click.Choice(["holdfast", "backrest", "resticprofile", "autorestic"]),
+    default="holdfast",
+    show_default=True,
+    help="Whose file it is.",
+)
+@PASSPHRASE
+@click.option("--dry-run", is_flag=True, help="Only say what would come of it.")
+@click.option("--replace", is_flag=True, help="Take the file's version of what differs.")
+def import_(
+    file: Path, tool: str, passphrase_file: Path | None, dry_run: bool, replace: bool
+) -> None:
+    """Bring in the settings of FILE: an export, or the configuration of another tool."""
+    from holdfast.cli.portable import bring_in
 
-    sys.exit(undelete(name, since))
+    sys.exit(bring_in(file, tool, passphrase_file, dry_run=dry_run, replace=replace))
+
+
+@main.command()
+@click.option(
+    "--from",
+    "repositories",
+    multiple=True,
+    required=True,
+    metavar="REPOSITORY",
+    help="As restic writes it: /path, or s3:https://host/bucket/prefix; may be given again.",
+)
+@click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    help="The repository's password, one file for each --from; otherwise you are asked.",
+)
+def rebuild(repositories: tuple[str, ...], password_file: tuple[Path, ...]) -> None:
+    """Bring apps, settings and history back from the repositories alone.
+
+    For an empty instance, after the loss of the database.  S3 keys are taken from
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
+    """
+    from holdfast.cli.rebuild import rebuild as run_rebuild
+
+    sys.exit(run_rebuild(repositories, password_file))
 
 
 @main.command()
@@ -160,6 +220,15 @@ def doctor() -> None:
     from holdfast.cli.doctor import run
 
     sys.exit(run())
+
+
+@main.command("rotate-password")
+@click.argument("destination")
+def rotate_password(destination: str) -> None:
+    """Give a destination's repository a new password; DESTINATION is a name or an id."""
+    from holdfast.cli.commands import rotate_password as run_rotation
+
+    sys.exit(run_rotation(destination))
 
 
 @main.command(hidden=True)

@@ -17,6 +17,9 @@ from holdfast.kernel.errors import ConflictError, InvalidRequestError
 from holdfast.settings import Settings
 from holdfast.telemetry.logs import set_up_logging
 
+FIRST_STEPS = """Add a destination, then run 'holdfast recovery-kit' and print the page:
+if this machine is lost, that page and restic bring the backups back."""
+
 
 def settings_for(data: Path | None, listen: str | None) -> Settings:
     """The environment's settings, with what the command line says on top."""
@@ -39,7 +42,14 @@ async def up(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(data_directory(settings.data))
         settings = await _servers(settings, stack)
-        await run_services(["all"], settings, stop, lambda url: _announce(settings, url))
+        first_start = not settings.admin_token_file.exists()
+
+        def announce(url: str) -> None:
+            _announce(settings, url)
+            if first_start:
+                print(FIRST_STEPS, flush=True)
+
+        await run_services(["all"], settings, stop, announce)
         address_file(settings.data).unlink(missing_ok=True)
 
 

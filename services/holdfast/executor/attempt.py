@@ -94,31 +94,37 @@ class Attempt:
         return Restic(
             self.deps.restic,
             self.deps.runner,
-            repository_of(address, self._secrets_of(address), cache),
+            repository_of(address, self.secrets_of(address), cache),
             run_id=str(self.work.run_id),
         )
 
     def storage(self, address: DestinationAddress, *, parent: str = "") -> Backend:
         """The place itself, without restic; see ``storage_of``."""
-        return storage_of(address, self._secrets_of(address), parent=parent)
+        return storage_of(address, self.secrets_of(address), parent=parent)
 
     def upkeep(self, address: DestinationAddress, *, parent: str = "") -> Backend:
         """The same with the keys that may delete, if the run was given any of their own."""
-        return storage_of(address, self._secrets_of(address).maintenance(), parent=parent)
+        return storage_of(address, self.secrets_of(address).maintenance(), parent=parent)
 
     def has_maintenance(self, address: DestinationAddress) -> bool:
         """Whether it was."""
-        return self._secrets_of(address).has_maintenance
+        return self.secrets_of(address).has_maintenance
 
     def vault(self, address: DestinationAddress) -> S3Vault:
         """Its objects with all their versions; see ``vault_of``."""
-        return vault_of(address, self._secrets_of(address).maintenance())
+        return vault_of(address, self.secrets_of(address).maintenance())
 
     def all_secrets(self) -> list[Secret]:
         """What must be in no text."""
         if isinstance(self.secrets, HoldfastError):
             return []
-        return [secret for each in self.secrets.values() for secret in secrets_in(each)]
+        passing = [
+            Secret(password)
+            for each in self.secrets.values()
+            for password in (each.next_password, each.old_password)
+            if password
+        ]
+        return passing + [each for one in self.secrets.values() for each in secrets_in(one)]
 
     async def say(self, event: Event) -> None:
         """Publish an outcome, again and again until it is kept.
@@ -147,13 +153,18 @@ class Attempt:
             await self.hold.pause(PATIENCE_SECONDS[min(attempt, len(PATIENCE_SECONDS) - 1)])
         raise AssertionError("unreachable")
 
-    def _secrets_of(self, address: DestinationAddress) -> DestinationSecrets:
+    def secrets_for(self, id: UUID) -> DestinationSecrets:
+        """What opens a destination, or a device.  Raises SecretsMissingError."""
         if isinstance(self.secrets, HoldfastError):
             raise self.secrets
         try:
-            return self.secrets[address.destination_id]
+            return self.secrets[id]
         except KeyError:
-            raise SecretsMissingError(f"There are no secrets for {address.name!r}.") from None
+            raise SecretsMissingError(detail=str(id)) from None
+
+    def secrets_of(self, address: DestinationAddress) -> DestinationSecrets:
+        """What opens a destination.  Raises SecretsMissingError."""
+        return self.secrets_for(address.destination_id)
 
 
 async def in_thread(action: Callable[[], R]) -> R:

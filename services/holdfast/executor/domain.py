@@ -13,13 +13,18 @@ from holdfast.events.run import Failure, Operation, Result, RunStatus
 from holdfast.events.work import (
     BackupRequested,
     BackupTarget,
+    CheckRequested,
     DestinationAddress,
+    DeviceProbeRequested,
     ForgetAdmitted,
+    ImportRequested,
     InitRequested,
     ProbeRequested,
     ProtectRequested,
     PruneAdmitted,
+    RebuildRequested,
     RestoreRequested,
+    RotatePasswordRequested,
     UndeleteRequested,
 )
 from holdfast.kernel.errors import HoldfastError
@@ -42,6 +47,11 @@ OPERATIONS: dict[type[Work], Operation] = {
     PruneAdmitted: Operation.PRUNE,
     InitRequested: Operation.INIT,
     ProbeRequested: Operation.PROBE,
+    ImportRequested: Operation.IMPORT,
+    DeviceProbeRequested: Operation.DEVICE_PROBE,
+    CheckRequested: Operation.CHECK,
+    RotatePasswordRequested: Operation.ROTATE_PASSWORD,
+    RebuildRequested: Operation.REBUILD,
     ProtectRequested: Operation.PROTECT,
     UndeleteRequested: Operation.UNDELETE,
 }
@@ -91,7 +101,7 @@ def addresses_of(work: Work) -> tuple[DestinationAddress, ...]:
     """Every destination that *work* is about."""
     if isinstance(work, BackupRequested):
         return tuple(target.address for target in work.targets)
-    address: DestinationAddress | None = getattr(work, "address", None)
+    address = getattr(work, "address", None)
     return () if address is None else (address,)
 
 

@@ -62,6 +62,8 @@ class Job(Protocol):
 
     async def again(self, delay_seconds: float) -> None: ...
 
+    async def pass_on(self, reason: str) -> None: ...
+
     async def give_up(self, reason: str) -> None: ...
 
 
@@ -81,7 +83,13 @@ class GiveUp(msgspec.Struct, frozen=True):
     reason: str
 
 
-Fate = Done | Again | GiveUp
+class PassOn(msgspec.Struct, frozen=True):
+    """The message is left for an executor of another release."""
+
+    reason: str
+
+
+Fate = Done | Again | GiveUp | PassOn
 
 
 class Desk:
@@ -131,6 +139,8 @@ async def settle(job: Job, fate: Fate) -> None:
                 await job.done()
             case Again(seconds):
                 await job.again(seconds)
+            case PassOn(reason):
+                await job.pass_on(reason)
             case GiveUp(reason):
                 await job.give_up(reason)
     except Exception as error:  # noqa: BLE001 - NATS may be away; the message comes again by itself
@@ -148,7 +158,7 @@ async def _keep(job: Job) -> None:
 async def _fate_of(job: Job, deps: Deps, desk: Desk) -> Fate:
     work = job.work
     if type(work) not in OPERATES:
-        return GiveUp(f"This release knows no work of type {work.TYPE!r}.")
+        return PassOn(f"This release knows no work of type {work.TYPE!r}.")
     asked = deps.monotonic()
     try:
         claim = await deps.bus.request(

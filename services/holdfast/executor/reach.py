@@ -1,12 +1,14 @@
 """Getting to a repository: seconds when it is away, where restic alone tries for a quarter of
 an hour."""
 
-from holdfast.events.work import DestinationAddress, DestinationType
+from holdfast.events.work import DestinationAddress
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.takeover import clear_predecessors_lock
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import config
+from holdfast.restic.errors import WrongPasswordError
+from holdfast.storage.base import Found
 
 
 class RepositoryMissingError(HoldfastError):
@@ -26,19 +28,35 @@ class OtherRepositoryError(HoldfastError):
 
 
 async def reach(attempt: Attempt, address: DestinationAddress) -> Restic:
-    """restic for a repository that answers and is there.
+    """restic for the repository that belongs there; nothing was written yet.
 
-    A run that is taken over also clears the dead one's lock, and makes sure that it is the
-    same repository: that costs a call to restic, so others go by the probe alone.
+    An empty mount point or another disk is found out by the probe, without a call to restic.
+    A run that is taken over also clears the dead one's lock.
     """
-    probe = await attempt.storage(address).probe(write=False)
-    if not probe.has_config:
-        raise missing(address)
+    found = await attempt.storage(address).probe(write=False)
+    if not found.has_config:
+        raise missing(attempt, address)
     restic = attempt.restic(address)
     if attempt.is_takeover:
         await clear_predecessors_lock(attempt, address)
-        await identify(restic, address)
+    await recognise(restic, address, found)
     return restic
+
+
+async def recognise(restic: Restic, address: DestinationAddress, found: Found) -> None:
+    """See that it is the repository that belongs there.  Raises OtherRepositoryError.
+
+    Its config is asked first; only one that looks different is opened.
+    """
+    if found.config_digest == address.config_digest or not address.repository_id:
+        return
+    try:
+        await identify(restic, address)
+    except WrongPasswordError as error:
+        # It is not the same password that went wrong: the config is not the same either.
+        if address.config_digest:
+            raise OtherRepositoryError(detail=error.detail) from error
+        raise
 
 
 async def identify(restic: Restic, address: DestinationAddress) -> str:
@@ -49,11 +67,6 @@ async def identify(restic: Restic, address: DestinationAddress) -> str:
     return found
 
 
-def missing(address: DestinationAddress) -> RepositoryMissingError:
+def missing(attempt: Attempt, address: DestinationAddress) -> RepositoryMissingError:
     """The error that says where nothing is."""
-    where = (
-        address.local_path
-        if address.type is DestinationType.LOCAL
-        else "/".join(part for part in (address.s3_bucket, address.s3_prefix) if part)
-    )
-    return RepositoryMissingError(f"There is no repository at {where}.")
+    return RepositoryMissingError(f"There is no repository at {attempt.storage(address).place}.")

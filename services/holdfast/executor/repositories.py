@@ -2,21 +2,33 @@
 
 from pathlib import Path
 
-from holdfast.events.work import DestinationAddress, DestinationSecrets, DestinationType
+from msgspec.structs import replace
+
+from holdfast.events.work import (
+    DestinationAddress,
+    DestinationSecrets,
+    DestinationType,
+    DeviceAddress,
+    S3Addressing,
+)
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
-from holdfast.restic import Repository, S3Access
-from holdfast.storage.base import Backend, LocalTarget, S3Target, Target
-from holdfast.storage.registry import open_backend
+from holdfast.restic import Repository, S3Access, SftpAccess
+from holdfast.storage.base import Backend, LocalTarget, S3Target, SftpTarget, Target
+from holdfast.storage.registry import host_key_of, open_backend
 from holdfast.storage.s3 import S3Backend
+from holdfast.storage.s3_address import is_virtual_host
 from holdfast.storage.s3_lock import S3Vault
+from holdfast.storage.sftp_ticket import COMMAND, ENVIRONMENT, TICKET, ticket_of
+
+VIRTUAL_HOST = {S3Addressing.AUTO: None, S3Addressing.PATH: False, S3Addressing.VIRTUAL: True}
 
 
 class UnsupportedDestinationError(HoldfastError):
-    """This kind of destination is not supported in this version."""
+    """Only an S3 bucket keeps versions."""
 
     code = "unsupported_destination"
-    guidance = "Use type 's3' or 'local'."
+    guidance = "Nothing was changed."
     status = 422
 
 
@@ -25,8 +37,7 @@ def storage_of(
 ) -> Backend:
     """The storage at *address*.
 
-    *parent*, for a new local one, is the path that must exist already.  Raises
-    UnsupportedDestinationError.
+    *parent*, for a new local or SFTP one, is the path that must exist already.
     """
     return open_backend(_target(address, secrets, parent))
 
@@ -34,19 +45,43 @@ def storage_of(
 def repository_of(
     address: DestinationAddress, secrets: DestinationSecrets, cache: Path
 ) -> Repository:
-    """The restic repository at *address*.  Raises UnsupportedDestinationError."""
-    s3 = None
-    if address.type is DestinationType.S3:
-        s3 = S3Access(
-            access_key=Secret(secrets.s3_access_key),
-            secret_key=Secret(secrets.s3_secret_key),
-            region=address.s3_region,
-        )
+    """The restic repository at *address*."""
+    target = _target(address, secrets, "")
     return Repository(
-        url=storage_of(address, secrets).repository_url,
+        url=open_backend(target).repository_url,
         password=Secret(secrets.repo_password),
-        s3=s3,
+        s3=_s3_access(target) if isinstance(target, S3Target) else None,
+        sftp=_sftp_access(target) if isinstance(target, SftpTarget) else None,
         cache_dir=str(cache),
+        ca_certificates=address.s3_ca_certificate,
+    )
+
+
+async def pinned(address: DestinationAddress) -> DestinationAddress:
+    """*address* with the host key that its SFTP server must show from now on.
+
+    Raises HostKeyChangedError when the server has not the one that is wanted.
+    """
+    if address.type is not DestinationType.SFTP:
+        return address
+    key = await host_key_of(address.sftp_host, address.sftp_port, address.sftp_host_key)
+    return replace(address, sftp_host_key=key)
+
+
+async def login_of(device: DeviceAddress, secrets: DestinationSecrets) -> SftpTarget:
+    """How a device is reached, with the host key that it must show from now on.
+
+    Raises HostKeyChangedError when it has not the one that is wanted.
+    """
+    return SftpTarget(
+        host=device.host,
+        port=device.port,
+        user=device.user,
+        path="",
+        host_key=await host_key_of(device.host, device.port, device.host_key),
+        password=Secret(secrets.sftp_password),
+        private_key=Secret(secrets.sftp_private_key),
+        passphrase=Secret(secrets.sftp_passphrase),
     )
 
 
@@ -54,16 +89,34 @@ def vault_of(address: DestinationAddress, secrets: DestinationSecrets) -> S3Vaul
     """The objects at *address* with all their versions.  Raises UnsupportedDestinationError."""
     target = _target(address, secrets, "")
     if not isinstance(target, S3Target):
-        raise UnsupportedDestinationError(
-            "Only an S3 bucket keeps versions.", guidance="Nothing was changed."
-        )
+        raise UnsupportedDestinationError
     return S3Vault(S3Backend(target))
 
 
 def secrets_in(secrets: DestinationSecrets) -> tuple[Secret, ...]:
     """All that must not be in a message.  An access key is a name, and helps a person."""
-    words = (secrets.repo_password, secrets.s3_secret_key, secrets.s3_maintenance_secret_key)
-    return tuple(Secret(each) for each in words if each)
+    hidden = (
+        secrets.repo_password,
+        secrets.s3_secret_key,
+        secrets.s3_maintenance_secret_key,
+        secrets.sftp_password,
+        secrets.sftp_private_key,
+        secrets.sftp_passphrase,
+    )
+    return tuple(Secret(each) for each in hidden if each)
+
+
+def _s3_access(target: S3Target) -> S3Access:
+    return S3Access(
+        access_key=target.access_key,
+        secret_key=target.secret_key,
+        region=target.region,
+        bucket_lookup="dns" if is_virtual_host(target) else "path",
+    )
+
+
+def _sftp_access(target: SftpTarget) -> SftpAccess:
+    return SftpAccess(command=COMMAND, environment=ENVIRONMENT, secrets={TICKET: ticket_of(target)})
 
 
 def _target(address: DestinationAddress, secrets: DestinationSecrets, parent: str) -> Target:
@@ -78,6 +131,18 @@ def _target(address: DestinationAddress, secrets: DestinationSecrets, parent: st
                 access_key=Secret(secrets.s3_access_key),
                 secret_key=Secret(secrets.s3_secret_key),
                 prefix=address.s3_prefix,
+                virtual_host=VIRTUAL_HOST[address.s3_addressing],
+                ca_certificate=address.s3_ca_certificate,
             )
         case DestinationType.SFTP:
-            raise UnsupportedDestinationError
+            return SftpTarget(
+                host=address.sftp_host,
+                port=address.sftp_port,
+                user=address.sftp_user,
+                path=address.sftp_path,
+                parent=parent,
+                host_key=address.sftp_host_key,
+                password=Secret(secrets.sftp_password),
+                private_key=Secret(secrets.sftp_private_key),
+                passphrase=Secret(secrets.sftp_passphrase),
+            )

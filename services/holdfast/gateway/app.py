@@ -11,9 +11,12 @@ from holdfast.gateway.api.devices import DeviceRoutes
 from holdfast.gateway.api.health import health, metrics, ready
 from holdfast.gateway.api.live import events
 from holdfast.gateway.api.policies import PolicyRoutes
+from holdfast.gateway.api.portable import PortableRoutes
+from holdfast.gateway.api.recovery import RecoveryRoutes
 from holdfast.gateway.api.runs import RunRoutes, status
 from holdfast.gateway.api.schema import schema
 from holdfast.gateway.api.snapshots import SnapshotRoutes
+from holdfast.gateway.api.verification import PriceRoutes, VerificationRoutes
 from holdfast.gateway.auth import token_guard
 from holdfast.gateway.deps import Deps
 from holdfast.gateway.errors import API, on_error
@@ -37,13 +40,17 @@ def create_app(deps: Deps, openapi_config: OpenAPIConfig | None = None) -> Lites
                 API,
                 route_handlers=[
                     DestinationRoutes,
+                    VerificationRoutes,
+                    PriceRoutes,
                     DeviceRoutes,
                     AppRoutes,
                     PolicyRoutes,
                     ConfigurationRoutes,
                     preview_schedule,
+                    PortableRoutes,
                     SnapshotRoutes,
                     RunRoutes,
+                    RecoveryRoutes,
                     status,
                     events,
                 ],

@@ -10,8 +10,9 @@ import msgspec
 from holdfast.events.queries import GetDestination, GetIdentity, Query, WaitForRun
 from holdfast.events.run import RunStatus
 from holdfast.events.views import DestinationView, RunView
+from holdfast.events.work import DestinationSecrets
 from holdfast.gateway.errors import RunOutOfSightError, StillRunningError, adding_failed
-from holdfast.gateway.schemas.destinations import LocalDestinationRequest, S3DestinationRequest
+from holdfast.gateway.schemas.destinations import DestinationPatch, NewDestinationRequest
 from holdfast.kernel.errors import UnavailableError
 from holdfast.kernel.pause import pause
 from holdfast.secretbox.envelope import seal_to
@@ -81,27 +82,45 @@ class CatalogClient:
             if run.status.is_outcome or left == 0:
                 return run
 
-    async def add_destination(
-        self, request: LocalDestinationRequest | S3DestinationRequest
-    ) -> DestinationView:
+    async def add_destination(self, request: NewDestinationRequest) -> DestinationView:
         """Queue the run that tests and initialises a destination, and see it through.
 
         Raises RunError (4xx, the failure's own code) or StillRunningError.
         """
-        identity = await self.ask(GetIdentity())
-        sealed = seal_to(
-            identity.public_key, msgspec.json.encode(request.secrets()), SECRETS_PURPOSE
-        )
-        accepted = await self.ask(request.query(sealed))
+        accepted = await self.ask(request.query(await self.sealed(request.secrets())))
+        run = await self._see_through(accepted.run_id)
+        destination_id = accepted.destination_id or run.destination_ids[0]
+        return await self.ask(GetDestination(destination_id=destination_id))
 
-        run = await self.wait_for_run(accepted.run_id, WAIT_SECONDS)
+    async def change_destination(
+        self, destination_id: UUID, request: DestinationPatch
+    ) -> DestinationView:
+        """Change a destination, and see the run through that tries new credentials.
+
+        Raises as ``add_destination``; then the old credentials stay.
+        """
+        sealed = await self.sealed(request.secrets())
+        change = await self.ask(request.query(destination_id, sealed))
+        if change.run_id is None:
+            return change.destination
+        await self._see_through(change.run_id)
+        return await self.ask(GetDestination(destination_id=destination_id))
+
+    async def sealed(self, secrets: DestinationSecrets | None) -> bytes:
+        """What only the catalog can open; nothing of nothing."""
+        if secrets is None:
+            return b""
+        identity = await self.ask(GetIdentity())
+        return seal_to(identity.public_key, msgspec.json.encode(secrets), SECRETS_PURPOSE)
+
+    async def _see_through(self, run_id: UUID) -> RunView:
+        """The run, once it has succeeded."""
+        run = await self.wait_for_run(run_id, WAIT_SECONDS)
         if not run.status.is_outcome:
             raise StillRunningError(run.id)
         if run.status is not RunStatus.SUCCESS:
             raise adding_failed(run)
-
-        destination_id = accepted.destination_id or run.destination_ids[0]
-        return await self.ask(GetDestination(destination_id=destination_id))
+        return run
 
     async def _unless_stopping(self, run_id: UUID, seconds: float) -> RunView:
         """One step of waiting; StillRunningError as soon as this process is to end."""

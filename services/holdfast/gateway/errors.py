@@ -52,22 +52,28 @@ DESTINATION_FAULTS = frozenset(
         # told by the probe before it
         "bad_credentials",
         "clock_skew",
+        "connection_lost",
         "connection_refused",
         "connection_timeout",
         "destination_full",
         "destination_unusable",
         "endpoint_fault",
         "foreign_repository",
+        "host_key_changed",
+        "host_key_invalid",
         "host_not_found",
         "no_such_bucket",
         "not_s3",
+        "not_ssh",
         "other_repository",
         "path_missing",
         "path_not_a_directory",
         "path_not_writable",
         "path_unreadable",
         "repository_holds_data",
+        "private_key_unreadable",
         "repository_missing",
+        "sftp_off",
         "tls_failed",
         "wrong_region",
     }
@@ -133,7 +139,7 @@ def failure_of(run: RunView) -> Failure:
 
 
 def adding_failed(run: RunView) -> RunError:
-    """The error of a destination that could not be added: always the client's to mend (4xx)."""
+    """The error of a destination that could not be added or changed: the client's to mend (4xx)."""
     failure = failure_of(run)
     return RunError(run.id, failure, 409 if failure.code in CONFLICTS else 422)
 

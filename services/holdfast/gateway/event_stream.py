@@ -38,6 +38,11 @@ class Watches(Protocol):
     @property
     def connected(self) -> bool: ...
 
+    @property
+    def reconnects(self) -> int: ...
+
+    async def last_fact(self) -> int: ...
+
     def facts(self, after_sequence: int | None) -> AsyncIterator[tuple[int, Event]]: ...
 
     def progress(self) -> AsyncIterator[RunProgress]: ...
@@ -67,7 +72,7 @@ def frame(event: Event, sequence: int | None = None) -> bytes:
 class _Place:
     """How far one client's stream has come."""
 
-    def __init__(self, after: int | None) -> None:
+    def __init__(self, after: int) -> None:
         self.after = after
 
 
@@ -85,18 +90,19 @@ class EventStream:
         self._keep_alive_seconds = keep_alive_seconds
         self._pumps: set[asyncio.Task[None]] = set()
 
-    def open(self, after: int | None, types: frozenset[str]) -> AsyncGenerator[bytes, None]:
+    async def open(self, after: int | None, types: frozenset[str]) -> AsyncGenerator[bytes, None]:
         """Frames until the client goes or this process ends; no *types* means all.
+
+        Who names no place gets what is said from now on.  That is a place, too: without it,
+        what is said while the bus breaks off would be missed until a first fact had come.
 
         Raises UnavailableError at once when the bus is away.
         """
         if not self._bus.connected:
             raise UnavailableError("The bus is not connected.")
-        return self._frames(after, types)
+        return self._frames(await self._bus.last_fact() if after is None else after, types)
 
-    async def _frames(
-        self, after: int | None, types: frozenset[str]
-    ) -> AsyncGenerator[bytes, None]:
+    async def _frames(self, after: int, types: frozenset[str]) -> AsyncGenerator[bytes, None]:
         queue: asyncio.Queue[bytes] = asyncio.Queue(BUFFERED_FRAMES)
         pumps = [self._start(self._pump_facts(queue, after, types))]
         if not types or RunProgress.TYPE in types:
@@ -130,7 +136,7 @@ class EventStream:
         return task
 
     async def _pump_facts(
-        self, queue: asyncio.Queue[bytes], after: int | None, types: frozenset[str]
+        self, queue: asyncio.Queue[bytes], after: int, types: frozenset[str]
     ) -> None:
         """Facts in order; after the bus broke off, on from the last one.
 
@@ -140,14 +146,15 @@ class EventStream:
         place = _Place(after)
         while True:
             reading = self._start(self._read_facts(queue, place, types))
-            broken = self._start(self._until_connected(False))
+            broken = self._start(self._until_broken())
             try:
                 await asyncio.wait({reading, broken}, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 reading.cancel()
                 broken.cancel()
             await asyncio.sleep(RESUME_SECONDS)
-            await self._until_connected(True)
+            while not self._bus.connected:  # noqa: ASYNC110 - the bus has no event for it
+                await asyncio.sleep(LOOK_SECONDS)
 
     async def _read_facts(
         self, queue: asyncio.Queue[bytes], place: "_Place", types: frozenset[str]
@@ -162,8 +169,9 @@ class EventStream:
         except Exception as error:  # noqa: BLE001 - whatever broke, the client keeps its place
             log.warning("event_stream_interrupted", error=f"{type(error).__name__}: {error}")
 
-    async def _until_connected(self, wanted: bool) -> None:
-        while self._bus.connected is not wanted:  # noqa: ASYNC110 - the bus has no event for it
+    async def _until_broken(self) -> None:
+        before = self._bus.reconnects
+        while self._bus.connected and self._bus.reconnects == before:  # noqa: ASYNC110 - as above
             await asyncio.sleep(LOOK_SECONDS)
 
     async def _pump_progress(self, queue: asyncio.Queue[bytes]) -> None:

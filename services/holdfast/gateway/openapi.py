@@ -12,7 +12,7 @@ from litestar.openapi.spec import Components, SecurityScheme, Tag
 
 from holdfast.events import views
 from holdfast.events.base import Event
-from holdfast.events.queries import Query
+from holdfast.events.queries import ImportReport, Query
 from holdfast.events.run import RunProgress
 from holdfast.gateway.app import create_app
 from holdfast.gateway.auth import TokenVerifier
@@ -24,8 +24,11 @@ from holdfast.gateway.schemas import (
     destinations,
     devices,
     policies,
+    portable,
     problem,
+    recovery,
     snapshots,
+    verification,
 )
 from holdfast.kernel.errors import UnavailableError
 
@@ -51,12 +54,15 @@ CONFIG = OpenAPIConfig(
     security=[{"token": []}],
     tags=[
         Tag(name="Destinations", description="Places backups go."),
+        Tag(name="Checks", description="Proof that what is stored can be read; sizes and costs."),
         Tag(name="Devices", description="Machines whose data is backed up."),
         Tag(name="Apps", description="Applications, as the paths of their data."),
         Tag(name="Policies", description="Schedule, keep rules and destinations together."),
         Tag(name="Configurations", description="Which app is backed up by which policy."),
+        Tag(name="Moving", description="All settings as a file, and back."),
         Tag(name="Snapshots", description="What backups came to, and bringing it back."),
         Tag(name="Runs", description="Executions of operations."),
+        Tag(name="Recovery", description="Getting data back without Holdfast."),
         Tag(name="Status", description="The whole house at a glance."),
         Tag(name="Events", description="What happens, as it happens."),
         Tag(name="Health", description="For supervisors; without a token."),
@@ -69,8 +75,12 @@ class _NoBus:
     """Never connected: a schema asks nobody."""
 
     connected = False
+    reconnects = 0
 
     async def request(self, query: Query[R], *, timeout: float = 0) -> R:  # noqa: ARG002 - the bus's signature
+        raise UnavailableError
+
+    async def last_fact(self) -> int:
         raise UnavailableError
 
     def facts(self, after_sequence: int | None) -> AsyncIterator[tuple[int, Event]]:  # noqa: ARG002 - the bus's signature
@@ -84,9 +94,12 @@ SHOWN = (
     destinations.LocalDestinationRequest,
     destinations.S3DestinationRequest,
     destinations.UndeleteRequest,
+    destinations.SftpDestinationRequest,
+    destinations.DestinationPatch,
     destinations.DestinationList,
     destinations.TestOutcome,
     devices.DeviceRequest,
+    devices.DevicePatch,
     devices.DeviceList,
     devices.AppRequest,
     devices.AppList,
@@ -96,14 +109,25 @@ SHOWN = (
     configurations.ConfigurationRequest,
     configurations.ConfigurationPatch,
     configurations.ConfigurationList,
+    portable.ExportRequest,
+    portable.ExportFile,
+    portable.ImportRequest,
+    ImportReport,
     snapshots.RestoreRequest,
     snapshots.RestoreOutcome,
+    verification.CheckRequest,
+    verification.VerificationRequest,
+    verification.PriceRequest,
+    verification.PriceList,
     problem.Problem,
+    recovery.RecoveryKitRequest,
     views.BackupStarted,
     views.RunAccepted,
     views.RunPage,
     views.SnapshotPage,
     views.StatusView,
+    views.StatsView,
+    views.VerificationView,
 )
 """The bodies; what they hold comes with them."""
 

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime
+from holdfast.events.repository import RepositoryDamaged
 from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
 from holdfast.kernel.ids import derived_id
 
@@ -24,7 +25,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     """The same for the same run and outcome, however often it is sent."""
     type: str
-    """``<operation>.succeeded``, ``.partial`` or ``.failed``."""
+    """``<operation>.succeeded``, ``.partial`` or ``.failed``; or ``repository.damaged``."""
     title: str
     text: str
     severity: Severity
@@ -36,6 +37,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: AwareTime
 
 
+DAMAGED = "repository_damaged"
+
 TOLD = {
     RunStatus.FAILED: ("failed", Severity.ERROR),
     RunStatus.PARTIAL: ("partial", Severity.WARNING),
@@ -46,6 +49,8 @@ OPERATIONS = {
     Operation.RESTORE: "Restore",
     Operation.FORGET: "Removing old snapshots",
     Operation.PRUNE: "Freeing space",
+    Operation.CHECK: "Checking a destination",
+    Operation.ROTATE_PASSWORD: "Changing a repository's password",
     Operation.PROTECT: "Keeping the object lock up",
     Operation.UNDELETE: "Bringing back what was deleted",
 }
@@ -67,6 +72,8 @@ def message_of(event: RunCompleted) -> Message | None:
     """
     if event.operation not in OPERATIONS:
         return None
+    if event.operation is Operation.CHECK and event.failure and event.failure.code == DAMAGED:
+        return None  # told by ``damage_message``, once for the damage and not for each check
     if event.status in TOLD:
         word, severity = TOLD[event.status]
     elif event.operation is Operation.BACKUP and event.status is RunStatus.SUCCESS:
@@ -83,6 +90,30 @@ def message_of(event: RunCompleted) -> Message | None:
         app_name=event.app_name,
         status=event.status,
         failure=event.failure,
+        occurred_at=event.occurred_at,
+    )
+
+
+def damage_message(event: RepositoryDamaged) -> Message:
+    """What is told of damage that was found."""
+    packs = ", ".join(event.packs) or "its index or a snapshot's own file"
+    hurt = ", ".join(event.restic_snapshot_ids) or "restic could name none"
+    failure = Failure(
+        code=DAMAGED,
+        message=f"Data at {event.destination_name} is damaged or missing.",
+        guidance="Files of the snapshots named may be lost; docs/checking.md tells the repair.",
+        detail=f"Packs: {packs}. Snapshots: {hurt}.",
+    )
+    return Message(
+        id=derived_id("message", event.event_id),
+        type=event.TYPE,
+        title=f"The repository at {event.destination_name} is damaged",
+        text=f"{failure.message} {failure.guidance}\n\n{failure.detail}",
+        severity=Severity.ERROR,
+        run_id=event.run_id,
+        app_name="",
+        status=RunStatus.FAILED,
+        failure=failure,
         occurred_at=event.occurred_at,
     )
 

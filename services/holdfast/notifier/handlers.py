@@ -1,11 +1,12 @@
-"""What the notifier hears: that a run ended."""
+"""What the notifier hears: that a run ended, that a repository is damaged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from holdfast.events.repository import RepositoryDamaged
 from holdfast.events.run import RunCompleted
 from holdfast.notifier.channels.base import Channel
-from holdfast.notifier.domain import message_of
+from holdfast.notifier.domain import Message, damage_message, message_of
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,15 @@ class Deps:
 async def on_run_completed(event: RunCompleted, deps: Deps) -> None:
     """Tell whoever should know.  Raises DeliveryError, and the event comes again later."""
     message = message_of(event)
-    if message is None:
-        return
+    if message is not None:
+        await _tell(message, deps)
 
+
+async def on_repository_damaged(event: RepositoryDamaged, deps: Deps) -> None:
+    """Tell of damage.  Raises DeliveryError, and the event comes again later."""
+    await _tell(damage_message(event), deps)
+
+
+async def _tell(message: Message, deps: Deps) -> None:
     for channel in deps.channels:
         await channel.send(message)

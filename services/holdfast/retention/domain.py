@@ -2,7 +2,8 @@
 
 The rules are restic's ``ApplyPolicy`` (internal/data/snapshot_policy.go, 0.16 and later):
 snapshots newest first; each rule keeps the newest of each of its periods until its
-slots are used up; and the oldest snapshot stays while a rule has slots left.
+slots are used up; and the oldest snapshot stays while a rule has slots left.  One rule is
+our own, for restic does not know what could not be read: the newest complete one stays.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,6 +15,8 @@ import msgspec
 
 from holdfast.events.views import KeepRules
 
+LAST_COMPLETE = "last complete snapshot"
+
 
 class SnapshotRef(msgspec.Struct, frozen=True, kw_only=True):
     """A snapshot in a repository."""
@@ -21,6 +24,8 @@ class SnapshotRef(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     time: datetime
     """Aware; periods are cut in its own zone unless the plan is given one."""
+    is_complete: bool = True
+    """False: some files could not be read."""
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +70,8 @@ def plan_retention(
     """Split *snapshots* into those that *keep* keeps, with reasons, and the rest.
 
     A period without a snapshot uses up no slot.  Unlike restic, which refuses to
-    run, empty rules keep everything.
+    run, empty rules keep everything; and the newest complete one stays in any case, so that
+    partial ones, however many, never leave an app without one whole backup.
     """
     newest_first = sorted(snapshots, key=lambda each: (each.time, each.id), reverse=True)
     rules = rules_of(keep)
@@ -78,6 +84,9 @@ def plan_retention(
     for rule in rules:
         for snapshot, reason in _kept_by(rule, newest_first, zone):
             reasons[snapshot.id].append(reason)
+    complete = next((each for each in newest_first if each.is_complete), None)
+    if complete is not None and not reasons[complete.id]:
+        reasons[complete.id].append(LAST_COMPLETE)
     return RetentionPlan(
         keep=tuple(
             Kept(id=each.id, reasons=tuple(reasons[each.id]))

@@ -25,8 +25,8 @@ RECORD_SECONDS = 0.5
 """The catalog hears of the run at the same time as we do, and needs a moment to record it."""
 
 PATIENCE = timedelta(hours=1)
-"""A run that is not recorded by then never will be: its claim had passed to another.
-The next backup's plan covers what this one would have."""
+"""A run that is not recorded by then never will be.  The next backup's plan covers what this
+one would have."""
 
 
 class Speaks(Protocol):
@@ -93,7 +93,7 @@ async def _forget(
         _unless_gone(error, destination_id)
         return
     if not view.recorded:
-        _wait_for_the_record(event, deps)
+        _wait_for_the_record(event, view.claim, deps)
         return
 
     forget = _no_longer_kept(view)
@@ -115,12 +115,22 @@ async def _forget(
 
 
 def _no_longer_kept(view: RetentionView) -> tuple[str, ...]:
-    snapshots = [SnapshotRef(id=each.restic_snapshot_id, time=each.time) for each in view.snapshots]
+    snapshots = [
+        SnapshotRef(id=each.restic_snapshot_id, time=each.time, is_complete=each.is_complete)
+        for each in view.snapshots
+    ]
     return plan_retention(snapshots, view.keep, ZoneInfo(view.timezone)).forget
 
 
-def _wait_for_the_record(event: RunCompleted, deps: Deps) -> None:
-    """Raise RetryLater, or give it up once it has taken too long."""
+def _wait_for_the_record(event: RunCompleted, newest_claim: int | None, deps: Deps) -> None:
+    """Raise RetryLater, or give it up: at once when the run has passed to another claim, which
+    will tell its own end, or once it has taken too long.
+
+    Who waits here holds up every forget behind it.
+    """
+    if newest_claim != event.claim:
+        log.info("fenced_out", run_id=str(event.run_id), claim=event.claim, newest=newest_claim)
+        return
     if deps.now() - event.occurred_at < PATIENCE:
         raise RetryLater(RECORD_SECONDS)
     log.warning("run_never_recorded", run_id=str(event.run_id))

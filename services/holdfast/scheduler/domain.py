@@ -2,12 +2,12 @@
 
 import heapq
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
 
-from holdfast.events.due import BackupDue, DueTimes, PruneDue
+from holdfast.events.due import BackupDue, CheckDue, DueTimes, PruneDue
 from holdfast.events.queries import ScheduleEntry
 from holdfast.kernel.ids import derived_id
 from holdfast.schedule import Rules, newest_due, passed, rules_of
@@ -16,7 +16,15 @@ Key = tuple[str, UUID]
 """Kind and id: whose schedule it is."""
 
 
-PRUNE = "prune"
+DESTINATION_EVENTS: dict[str, type[PruneDue] | type[CheckDue]] = {
+    "prune": PruneDue,
+    "check": CheckDue,
+}
+"""What is due of a destination, by kind; of the times that passed the newest is enough."""
+
+AHEAD = timedelta(minutes=1)
+"""A time that lies further in the future than two clocks differ was written by a clock that
+had jumped."""
 
 MOST_TOLD = 1000
 """How many due times one event tells of; of more, several events do."""
@@ -40,17 +48,21 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
 class Word(msgspec.Struct, frozen=True, kw_only=True):
     """One event, and what it tells of."""
 
-    event: BackupDue | PruneDue
+    event: BackupDue | PruneDue | CheckDue
     due: tuple[Due, ...]
 
 
 def words_of(due: Sequence[Due], now: datetime) -> tuple[Word, ...]:
-    """What is said: of all backups together, of each prune alone.
+    """What is said: of all backups together, of each destination alone.
 
     The ids depend on kinds, ids and times alone: whoever says it says the same.
     """
-    backups = tuple(each for each in due if each.kind != PRUNE)
-    words = [Word(event=_prune_due(each, now), due=(each,)) for each in due if each.kind == PRUNE]
+    backups = tuple(each for each in due if each.kind not in DESTINATION_EVENTS)
+    words = [
+        Word(event=_destination_due(each, now), due=(each,))
+        for each in due
+        if each.kind in DESTINATION_EVENTS
+    ]
     if backups:
         words.append(Word(event=_backup_due(backups, now), due=backups))
     return tuple(words)
@@ -72,8 +84,8 @@ def _backup_due(due: Sequence[Due], now: datetime) -> BackupDue:
     )
 
 
-def _prune_due(due: Due, now: datetime) -> PruneDue:
-    return PruneDue(
+def _destination_due(due: Due, now: datetime) -> PruneDue | CheckDue:
+    return DESTINATION_EVENTS[due.kind](
         event_id=derived_id(due.kind, due.id, due.scheduled_for.isoformat()),
         occurred_at=now,
         destination_id=due.id,
@@ -103,11 +115,13 @@ class Timetable:
     def __len__(self) -> int:
         return len(self._slots)
 
-    def put(self, entry: ScheduleEntry) -> None:
+    def put(self, entry: ScheduleEntry, now: datetime) -> None:
         """Add an entry, or take over what changed.  Raises InvalidRequestError.
 
         Its ``after`` only grows here: the catalog's record may be older than what was
-        just fired, and a time must not be fired twice.
+        just fired, and a time must not be fired twice.  But one that lies in the future does
+        not count, be it on record or what was fired, or a clock that jumped once would
+        silence the schedule until then.  What is said again is on record once all the same.
         """
         key = (entry.kind, entry.id)
         rules = rules_of(
@@ -118,7 +132,8 @@ class Timetable:
             window_start=entry.window_start,
             window_end=entry.window_end,
         )
-        after = max(entry.after, self._after.get(key, entry.after))
+        known_times = (entry.after, self._after.get(key, entry.after))
+        after = max((each for each in known_times if each <= now + AHEAD), default=now)
         known = self._after.get(key) == after
         self._after[key] = after
         slot = self._slots.get(key)
@@ -166,7 +181,7 @@ class Timetable:
         """
         at, kind, id = place
         rules, after = self._slots[kind, id].rules, self._after[kind, id]
-        if kind == PRUNE:
+        if kind in DESTINATION_EVENTS:
             # Nobody keeps a record of each: the newest is enough.
             newest = newest_due(rules.schedule, after, now)
             return Due(kind=kind, id=id, scheduled_for=newest or at)

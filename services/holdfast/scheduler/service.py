@@ -1,4 +1,4 @@
-"""The scheduler: hears that settings changed, says ``backup.due`` and ``prune.due``."""
+"""The scheduler: hears that settings changed, says what is due."""
 
 import asyncio
 import time

@@ -112,7 +112,7 @@ class Ticker:
 
     def _put(self, entry: ScheduleEntry) -> None:
         try:
-            self._timetable.put(entry)
+            self._timetable.put(entry, self._now())
         except InvalidRequestError as error:
             # The catalog refuses such a schedule; if one is there, the others must still run.
             log.error("schedule_invalid", kind=entry.kind, id=str(entry.id), error=str(error))

@@ -1,6 +1,7 @@
 """One suite for every kind of storage: what is there, what is wrong, and what is undone."""
 
 import asyncio
+import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 import pytest
 
 from holdfast.kernel.secret import Secret
-from holdfast.storage.base import Backend, LocalTarget, S3Target
+from holdfast.storage.base import Backend, LocalTarget, S3Target, SftpTarget
 from holdfast.storage.errors import (
     BadCredentialsError,
     EndpointRefusedError,
@@ -20,10 +21,12 @@ from holdfast.storage.errors import (
     PathMissingError,
     PathNotDirectoryError,
     StorageError,
+    TlsError,
 )
 from holdfast.storage.local import in_thread
 from holdfast.storage.registry import open_backend
 from support.servers import RcloneS3, free_port
+from support.sshd import Sshd
 
 pytestmark = pytest.mark.s3
 
@@ -56,8 +59,24 @@ def s3_target(server: RcloneS3, bucket: str) -> S3Target:
     )
 
 
-@pytest.fixture(params=["local", "s3"])
-def place(request: pytest.FixtureRequest, tmp_path: Path, s3_server: RcloneS3) -> Place:
+def sftp_target(server: Sshd, parent: Path) -> SftpTarget:
+    return SftpTarget(
+        host="127.0.0.1",
+        port=server.port,
+        user=server.user,
+        path=str(parent / "homelab-backups"),
+        parent=str(parent),
+        host_key=server.host_key,
+        private_key=Secret(server.private_key),
+    )
+
+
+@pytest.fixture(params=["local", "s3", pytest.param("sftp", marks=pytest.mark.sftp)])
+def place(request: pytest.FixtureRequest, tmp_path: Path, s3_server: RcloneS3, sshd: Sshd) -> Place:
+    if request.param == "sftp":
+        (tmp_path / "nas").mkdir()
+        backend = open_backend(sftp_target(sshd, tmp_path / "nas"))
+        return Place(backend, tmp_path / "nas" / "homelab-backups")
     if request.param == "local":
         folder = tmp_path / "nas" / "homelab-backups"
         (tmp_path / "nas").mkdir()
@@ -133,6 +152,34 @@ async def test_key_files_are_listed_read_written_and_removed(place: Place) -> No
     assert await place.backend.list_keys() == ("two",)
 
 
+async def test_locks_are_listed_and_removed_and_nothing_else(place: Place) -> None:
+    await place.backend.prepare()
+    lock = "ab" * 32
+    place.put(f"locks/{lock}")
+    place.put("locks/not-a-lock")
+
+    assert await place.backend.list_locks() == (lock,)
+    await place.backend.delete_lock(lock)
+    await place.backend.delete_lock(lock)
+    with pytest.raises(ValueError, match="no lock's name"):
+        await place.backend.delete_lock("../config")
+    assert place.files() == {"locks/not-a-lock"}
+
+
+async def test_a_repository_is_known_by_its_config(place: Place) -> None:
+    await place.backend.prepare()
+    empty = await place.backend.probe(write=False)
+    place.put("config")
+
+    found = await place.backend.probe(write=False)
+    (place.folder / "config").write_bytes(b"another")
+    other = await place.backend.probe(write=False)
+
+    assert empty.config_digest == ""
+    assert found.config_digest == hashlib.sha256(b"content").hexdigest()
+    assert other.config_digest not in ("", found.config_digest)
+
+
 Change = Callable[[S3Target], S3Target]
 
 
@@ -162,6 +209,24 @@ async def test_what_is_wrong_with_s3_is_said(
     assert caught.value.hint
     assert s3_server.secret_key not in str(caught.value) + caught.value.detail
     assert not (s3_server.data / "no-such-bucket").exists()
+
+
+async def test_only_ones_own_certificate_is_trusted_where_one_is_given(
+    s3_server: RcloneS3, tls_s3_server: RcloneS3
+) -> None:
+    tls_s3_server.make_bucket("house")
+    target = s3_target(tls_s3_server, "house")
+    trusted = msgspec.structs.replace(target, ca_certificate=tls_s3_server.certificate)
+
+    with pytest.raises(TlsError):
+        await open_backend(target).probe(write=True)
+    found = await open_backend(trusted).probe(write=True)
+
+    assert not found.has_parts
+    with pytest.raises(TlsError):
+        await open_backend(
+            msgspec.structs.replace(trusted, endpoint=f"https://127.0.0.1:{s3_server.port}")
+        ).probe(write=True)
 
 
 async def test_a_local_path_that_is_not_there_is_said_and_not_made(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.errors import APIError
 
 from holdfast.bus import Bus, RetryLater
 from holdfast.bus.answers import Answerer, AnswerTo
@@ -214,7 +215,7 @@ async def test_a_bus_that_goes_while_a_message_is_set_aside_is_told_as_away(
 
     await bus.context.publish("work.odd.prune.x", b"{", headers={"ce-type": "prune.admitted"})
     with monkeypatch.context() as patch:
-        patch.setattr("holdfast.bus.dead_letters.set_aside", away)
+        patch.setattr("holdfast.bus.dead_letters.copy", away)
         with pytest.raises(UnavailableError):
             await bus.next_job("odd", 5)
 
@@ -303,3 +304,27 @@ async def test_progress_is_not_kept(bus: Bus) -> None:
     assert first.result() == event
     facts = await bus.context.stream_info("FACTS")
     assert facts.state.messages == 0
+
+
+async def test_work_of_a_newer_release_is_told_of_once_and_waits_for_an_executor_that_knows_it(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holdfast.bus.bus.PASS_ON_SECONDS", 0.0)
+    subject = f"work.here.future.requested.{new_id()}"
+
+    async def queue_it() -> None:
+        await bus.context.publish(
+            subject, b"{}", stream="WORK", headers={"ce-type": "future.requested"}
+        )
+
+    await queue_it()
+    for _ in range(3):
+        assert await bus.next_job("here", 2) is None
+        with pytest.raises(APIError):  # what the catalog's keeper does: it is there already
+            await queue_it()
+
+    assert (await bus.context.stream_info(DEAD_LETTERS)).state.messages == 1
+    letter = await bus.context.get_msg(DEAD_LETTERS, 1)
+    assert letter.headers is not None
+    assert "future.requested" in letter.headers["Holdfast-Dead-Reason"]
+    assert (await bus.context.get_last_msg("WORK", subject)).data == b"{}"

@@ -37,7 +37,7 @@ from holdfast.events.queries import (
     RemoveDestination,
     TestDestination,
 )
-from holdfast.events.run import RunStatus
+from holdfast.events.run import InitResult, RunStatus
 from holdfast.events.work import DestinationSecrets, DestinationType
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
@@ -155,20 +155,21 @@ async def test_told_twice_that_it_is_ready_nothing_more_happens(deps: Deps) -> N
     told = len(await published(deps))
 
     async with transaction(deps.pool) as connection:
-        await destination_became_ready(connection, destination_id, "another", deps.now())
-        await destination_failed(connection, destination_id)
+        another = InitResult(repository_id="another")
+        assert not await destination_became_ready(connection, destination_id, another, deps.now())
+        await destination_failed(connection, destination_id, deps.now(), tried=True)
 
     view = await answer_get_destination(GetDestination(destination_id=destination_id), deps)
     assert view.repository_id == "repository-of-A"
     assert len(await published(deps)) == told
 
 
-async def test_of_one_that_failed_nothing_stays(deps: Deps) -> None:
+async def test_of_one_that_no_executor_tried_nothing_stays(deps: Deps) -> None:
     accepted = await add_local(deps, "A", "/mnt/a")
     assert accepted.destination_id is not None
 
     async with transaction(deps.pool) as connection:
-        await destination_failed(connection, accepted.destination_id)
+        await destination_failed(connection, accepted.destination_id, deps.now(), tried=False)
 
     assert await deps.pool.fetchval("select count(*) from destination") == 0
     await add_local(deps, "A", "/mnt/a")

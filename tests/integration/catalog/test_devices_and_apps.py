@@ -41,7 +41,13 @@ async def test_a_device_s_name_is_unique(deps: Deps) -> None:
     ("query", "field"),
     [
         (CreateDevice(name=""), "name"),
-        (CreateDevice(name="x", type="ssh"), "type"),
+        (CreateDevice(name="x", type="smb"), "type"),
+        (CreateDevice(name="x", ssh_host="pi"), "type"),
+        (CreateDevice(name="x", type="ssh"), "host"),
+        (CreateDevice(name="x", type="ssh", ssh_host="ssh://pi", ssh_user="u"), "host"),
+        (CreateDevice(name="x", type="ssh", ssh_host="pi"), "user"),
+        (CreateDevice(name="x", type="ssh", ssh_host="pi", ssh_user="u", ssh_port=0), "port"),
+        (CreateDevice(name="x", type="ssh", ssh_host="pi", ssh_user="u"), "password"),
         (CreateDevice(name="x", site="a.b"), "site"),
     ],
 )

@@ -2,11 +2,18 @@
 
 import asyncio
 import re
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 
-from holdfast.catalog.migrate import Migration, MigrationError, bundled, migrate
+from holdfast.catalog.migrate import (
+    DatabaseRefusesError,
+    Migration,
+    MigrationError,
+    bundled,
+    migrate,
+)
 from holdfast.catalog.store.pool import DatabaseUnavailableError
 from holdfast.catalog.store.sql import load
 
@@ -98,3 +105,17 @@ async def test_every_statement_is_one_that_postgres_understands(
                 assert prepared is not None, name
     finally:
         await connection.close()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"path": "/nowhere"}, {"netloc": "stranger@"}, {"query": "sslmode=nonsense"}]
+)
+async def test_an_address_that_postgres_refuses_is_one_sentence(
+    postgres_dsn: str, wrong: dict[str, str]
+) -> None:
+    parts = urlsplit(postgres_dsn)
+    if "netloc" in wrong:
+        wrong = {"netloc": wrong["netloc"] + parts.netloc.rpartition("@")[2]}
+
+    with pytest.raises(DatabaseRefusesError, match="HOLDFAST_POSTGRES_DSN"):
+        await migrate(urlunsplit(parts._replace(**wrong)))

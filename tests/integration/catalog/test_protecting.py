@@ -11,6 +11,7 @@ from holdfast.catalog.answers.destinations import (
     answer_add_destination,
     answer_get_destination,
     answer_undelete_destination,
+    answer_update_destination,
 )
 from holdfast.catalog.answers.snapshots import answer_get_snapshot
 from holdfast.catalog.deps import Deps
@@ -27,6 +28,7 @@ from holdfast.events.queries import (
     GetDestination,
     GetSnapshot,
     UndeleteDestination,
+    UpdateDestination,
     claim_purpose,
 )
 from holdfast.events.retention import ForgetRequested
@@ -34,6 +36,7 @@ from holdfast.events.run import (
     ForgetResult,
     InitResult,
     Operation,
+    ProbeResult,
     ProtectResult,
     RunStatus,
     Trigger,
@@ -68,6 +71,7 @@ KEYS = DestinationSecrets(
     s3_maintenance_access_key="upkeep",
     s3_maintenance_secret_key="upkeep secret",
 )
+NOTHING = DestinationSecrets(repo_password="")
 
 
 async def added(deps: Deps, lock: ObjectLock | None = LOCK, **fields: Any) -> UUID:
@@ -299,3 +303,38 @@ async def test_what_keeps_no_versions_and_times_to_come_are_refused(
         await answer_undelete_destination(
             UndeleteDestination(destination_id=new_id(), since=clock()), deps
         )
+
+
+async def test_a_second_pair_that_comes_later_is_tried_with_the_first(
+    deps: Deps, clock: Clock
+) -> None:
+    destination_id = await added(
+        deps, None, s3_maintenance_access_key="", s3_maintenance_secret_key=""
+    )
+    (init,) = await runs_of(deps, Operation.INIT)
+    await end(deps, clock, init, InitResult(repository_id="ab12"))
+    get = GetDestination(destination_id=destination_id)
+    assert not (await answer_get_destination(get, deps)).has_maintenance_credentials
+    half = msgspec.structs.replace(NOTHING, s3_maintenance_access_key="upkeep")
+    with pytest.raises(InvalidRequestError, match="Only one of"):
+        await answer_update_destination(
+            UpdateDestination(destination_id=destination_id, sealed_secrets=sealed(deps, half)),
+            deps,
+        )
+
+    both = msgspec.structs.replace(half, s3_maintenance_secret_key="upkeep secret")
+    change = await answer_update_destination(
+        UpdateDestination(destination_id=destination_id, sealed_secrets=sealed(deps, both)), deps
+    )
+
+    assert not change.destination.has_maintenance_credentials
+    assert change.run_id is not None
+    run = await run_of(deps, change.run_id)
+    key = ReceiverKey.generate()
+    claim = await claimed(deps, run.id, key=key)
+    plain = key.open(claim.sealed_secrets, claim_purpose(run.id, claim.claim))
+    (given,) = msgspec.json.decode(plain, type=dict[UUID, DestinationSecrets]).values()
+    assert given == msgspec.structs.replace(KEYS, repo_password=given.repo_password)
+    found = ProbeResult(repository_id="ab12", config_digest="e")
+    await on_run_completed(run_ended(run, claim.claim, clock(), result=found), deps)
+    assert (await answer_get_destination(get, deps)).has_maintenance_credentials

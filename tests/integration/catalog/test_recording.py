@@ -1,7 +1,7 @@
 """What executors say, and what the catalog makes of it: once, in any order, fenced."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -9,51 +9,38 @@ import pytest
 from holdfast.bus.errors import RetryLater
 from holdfast.catalog.answers.configurations import answer_delete_configuration
 from holdfast.catalog.answers.destinations import answer_list_destinations
-from holdfast.catalog.answers.schedules import answer_get_prune_view, answer_get_retention_view
 from holdfast.catalog.answers.snapshots import answer_get_snapshot
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.handlers import (
     ORDER_PATIENCE,
-    on_forget_requested,
-    on_prune_requested,
     on_run_completed,
     on_snapshot_completed,
     on_snapshot_failed,
 )
 from holdfast.catalog.keeper import Keeper
+from holdfast.catalog.store.destinations import sealed_secrets
 from holdfast.events.queries import (
     DeleteConfiguration,
-    GetPruneView,
-    GetRetentionView,
     GetSnapshot,
     ListDestinations,
 )
-from holdfast.events.retention import ForgetRequested, PruneRequested
 from holdfast.events.run import (
     Failure,
-    ForgetResult,
     InitResult,
-    Operation,
-    PruneResult,
     RunStatus,
-    Trigger,
 )
 from holdfast.events.views import RunView, SnapshotView
-from holdfast.kernel.errors import NotFoundError
-from holdfast.kernel.ids import new_id
 from support.catalog import Clock, published
 from support.destinations import add_local
 from support.runs import (
     PASSES,
     STAYS,
-    Protected,
     claimed,
-    protected_app,
+    claimed_run,
     run_ended,
     run_of,
     snapshot_failed,
     snapshot_made,
-    started,
 )
 
 pytestmark = pytest.mark.postgres
@@ -66,12 +53,6 @@ async def row(deps: Deps, run: RunView, place: int = 0) -> SnapshotView:
 async def retries(deps: Deps) -> list[RunView]:
     rows = await deps.pool.fetch("select id from run where trigger = 'retry' order by queued_at")
     return [await run_of(deps, each["id"]) for each in rows]
-
-
-async def claimed_run(deps: Deps, *destinations: str) -> tuple[Protected, RunView, int]:
-    protected = await protected_app(deps, destinations=destinations or ("A",))
-    run = await started(deps, protected)
-    return protected, run, (await claimed(deps, run.id)).claim
 
 
 async def all_rows(deps: Deps) -> list[object]:
@@ -334,171 +315,51 @@ async def test_a_destination_is_there_when_its_init_has_succeeded(deps: Deps, cl
     assert (await run_of(deps, run.id)).result == InitResult(repository_id="abc", adopted=True)
 
 
-async def test_of_a_destination_whose_init_has_failed_nothing_stays(
-    deps: Deps, clock: Clock
-) -> None:
-    accepted = await add_local(deps, "A")
+async def failed_init(deps: Deps, clock: Clock, *, repo_password: str = "") -> UUID:
+    """The run of a destination at /mnt/a whose init an executor has tried in vain."""
+    accepted = await add_local(deps, "A", "/mnt/a", repo_password=repo_password)
     run = await run_of(deps, accepted.run_id)
     claim = (await claimed(deps, run.id)).claim
-
     for _ in range(2):
         await on_run_completed(
             run_ended(run, claim, clock(), status=RunStatus.FAILED, failure=STAYS), deps
         )
+    return run.id
+
+
+async def passwords(deps: Deps) -> list[str]:
+    async with deps.pool.acquire() as connection:
+        ids = [row["id"] for row in await connection.fetch("select id from destination")]
+        kept = await sealed_secrets(connection, ids)
+    return [deps.secrets.open_destination(each).repo_password for each in kept]
+
+
+async def test_of_a_destination_whose_init_has_failed_nobody_sees_anything(
+    deps: Deps, clock: Clock
+) -> None:
+    run_id = await failed_init(deps, clock)
+
+    assert await answer_list_destinations(ListDestinations(), deps) == ()
+    assert (await run_of(deps, run_id)).failure == STAYS
+
+
+async def test_a_place_whose_init_was_tried_in_vain_keeps_its_password_for_the_next_try(
+    deps: Deps, clock: Clock
+) -> None:
+    await failed_init(deps, clock)
+    (first,) = await passwords(deps)
+    clock.advance(minutes=1)
+    await failed_init(deps, clock)
+
+    # One row is enough, however often it fails.
+    assert await passwords(deps) == [first]
+    await add_local(deps, "B", "/mnt/a")
+    assert await passwords(deps) == [first, first]
+
+
+async def test_of_a_failed_destination_a_persons_own_password_does_not_stay(
+    deps: Deps, clock: Clock
+) -> None:
+    await failed_init(deps, clock, repo_password="correct horse battery")
 
     assert await deps.pool.fetchval("select count(*) from destination") == 0
-    assert (await run_of(deps, run.id)).failure == STAYS
-
-
-# ---- forget and prune
-
-
-async def with_snapshots(deps: Deps, clock: Clock, *restic_ids: str) -> tuple[Protected, RunView]:
-    protected = await protected_app(deps)
-    for restic_id in restic_ids:
-        clock.advance(days=1)
-        run = await started(deps, protected)
-        claim = (await claimed(deps, run.id)).claim
-        await on_snapshot_completed(snapshot_made(run, claim, clock(), restic_id=restic_id), deps)
-        await on_run_completed(run_ended(run, claim, clock()), deps)
-    return protected, run
-
-
-def forget(protected: Protected, at: datetime, *restic_ids: str) -> ForgetRequested:
-    return ForgetRequested(
-        event_id=new_id(),
-        occurred_at=at,
-        run_id=new_id(),
-        configuration_id=protected.configuration_id,
-        destination_id=protected.destination_ids[0],
-        restic_snapshot_ids=restic_ids,
-    )
-
-
-async def retention_view(deps: Deps, protected: Protected, run_id: UUID) -> tuple[bool, list[str]]:
-    view = await answer_get_retention_view(
-        GetRetentionView(
-            run_id=run_id,
-            configuration_id=protected.configuration_id,
-            destination_id=protected.destination_ids[0],
-        ),
-        deps,
-    )
-    assert view.keep.keep_daily == 7
-    assert view.timezone == "Europe/Berlin"
-    return view.recorded, [each.restic_snapshot_id for each in view.snapshots]
-
-
-async def test_retention_sees_what_is_there_once_the_run_is_recorded(
-    deps: Deps, clock: Clock
-) -> None:
-    protected, last = await with_snapshots(deps, clock, "aa11", "bb22")
-
-    assert await retention_view(deps, protected, last.id) == (True, ["bb22", "aa11"])
-    going = await started(deps, protected)
-    assert (await retention_view(deps, protected, going.id))[0] is False
-    assert (await retention_view(deps, protected, new_id()))[0] is False
-
-
-async def test_forget_is_one_run_for_the_configurations_own_snapshots(
-    deps: Deps, clock: Clock
-) -> None:
-    protected, last = await with_snapshots(deps, clock, "aa11", "bb22", "cc33")
-    asked = forget(protected, clock(), "aa11", "bb22", "not-ours")
-
-    for _ in range(2):
-        await on_forget_requested(asked, deps)
-    run = await run_of(deps, asked.run_id)
-    assert (run.operation, run.trigger) == (Operation.FORGET, Trigger.RETENTION)
-    work = await deps.pool.fetchval("select work from run where id = $1", run.id)
-    assert work["restic_snapshot_ids"] == ["aa11", "bb22"]
-
-    claim = (await claimed(deps, run.id)).claim
-    ended = run_ended(
-        run, claim, clock(), result=ForgetResult(restic_snapshot_ids=("aa11", "bb22"))
-    )
-    for _ in range(2):
-        await on_run_completed(ended, deps)
-        await on_forget_requested(asked, deps)
-
-    assert await retention_view(deps, protected, last.id) == (True, ["cc33"])
-    (destination,) = await answer_list_destinations(ListDestinations(), deps)
-    assert destination.total_snapshots == 1
-    assert await deps.pool.fetchval("select count(*) from run where operation = 'forget'") == 1
-
-
-async def test_the_last_snapshots_are_never_forgotten(deps: Deps, clock: Clock) -> None:
-    protected, last = await with_snapshots(deps, clock, "aa11", "bb22")
-
-    await on_forget_requested(forget(protected, clock(), "aa11", "bb22"), deps)
-    await on_forget_requested(forget(protected, clock(), "not-ours"), deps)
-
-    assert await deps.pool.fetchval("select count(*) from run where operation = 'forget'") == 0
-    assert len((await retention_view(deps, protected, last.id))[1]) == 2
-
-
-async def prune_needed(deps: Deps, protected: Protected) -> bool:
-    query = GetPruneView(destination_id=protected.destination_ids[0])
-    return (await answer_get_prune_view(query, deps)).needed
-
-
-async def test_a_prune_runs_when_there_is_something_to_free(deps: Deps, clock: Clock) -> None:
-    protected, _ = await with_snapshots(deps, clock, "aa11", "bb22")
-    (destination_id,) = protected.destination_ids
-    asked = PruneRequested(
-        event_id=new_id(), occurred_at=clock(), run_id=new_id(), destination_id=destination_id
-    )
-
-    assert not await prune_needed(deps, protected)
-    await on_prune_requested(asked, deps)
-    with pytest.raises(NotFoundError):
-        await run_of(deps, asked.run_id)
-
-    forgetting = forget(protected, clock(), "aa11")
-    await on_forget_requested(forgetting, deps)
-    run = await run_of(deps, forgetting.run_id)
-    claim = (await claimed(deps, run.id)).claim
-    result = ForgetResult(restic_snapshot_ids=("aa11",))
-    await on_run_completed(run_ended(run, claim, clock(), result=result), deps)
-    assert await prune_needed(deps, protected)
-
-    for _ in range(2):
-        await on_prune_requested(asked, deps)
-    prune = await run_of(deps, asked.run_id)
-    assert (prune.operation, prune.status) == (Operation.PRUNE, RunStatus.IN_PROGRESS)
-    claim = (await claimed(deps, prune.id)).claim
-    await on_run_completed(
-        run_ended(prune, claim, clock(), result=PruneResult(repository_size=4321)), deps
-    )
-
-    assert not await prune_needed(deps, protected)
-    (destination,) = await answer_list_destinations(ListDestinations(), deps)
-    assert destination.total_size == 4321
-    assert await deps.pool.fetchval("select last_pruned_at from destination") == clock()
-    await on_prune_requested(asked, deps)
-    assert await deps.pool.fetchval("select count(*) from run where operation = 'prune'") == 1
-
-
-async def test_a_backup_that_broke_off_leaves_something_to_free(deps: Deps, clock: Clock) -> None:
-    protected, run, claim = await claimed_run(deps)
-    await on_snapshot_failed(snapshot_failed(run, claim, clock()), deps)
-    await on_run_completed(run_ended(run, claim, clock(), status=RunStatus.FAILED), deps)
-
-    assert await prune_needed(deps, protected)
-
-
-async def test_exclusive_work_waits_for_the_backup_and_starts_with_its_end(
-    deps: Deps, clock: Clock
-) -> None:
-    protected, _ = await with_snapshots(deps, clock, "aa11", "bb22")
-    going = await started(deps, protected)
-    claim = (await claimed(deps, going.id)).claim
-    asked = forget(protected, clock(), "aa11")
-    await on_forget_requested(asked, deps)
-    assert (await run_of(deps, asked.run_id)).status is RunStatus.QUEUED
-
-    await on_snapshot_completed(snapshot_made(going, claim, clock(), restic_id="cc33"), deps)
-    await on_run_completed(run_ended(going, claim, clock()), deps)
-
-    assert (await run_of(deps, asked.run_id)).status is RunStatus.IN_PROGRESS
-    assert (await published(deps))[-1][0] == "forget.admitted"

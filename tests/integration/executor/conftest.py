@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from support.executor import Bench, Place, local_place, s3_place
+from support.executor import Bench, Place, local_place, s3_place, sftp_place
 from support.trees import make_tree
 
 
@@ -40,12 +40,21 @@ def nas(made_once: Place, bench: Bench, tmp_path: Path) -> Place:
     return place
 
 
-@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])
+@pytest.fixture(
+    params=[
+        "local",
+        pytest.param("s3", marks=pytest.mark.s3),
+        pytest.param("sftp", marks=pytest.mark.sftp),
+    ]
+)
 def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A place of each kind, without a repository yet."""
     if request.param == "local":
         (tmp_path / "nas").mkdir()
         return local_place(tmp_path / "nas")
+    if request.param == "sftp":
+        (tmp_path / "nas").mkdir()
+        return sftp_place(request.getfixturevalue("sshd"), tmp_path / "nas")
     server: Any = request.getfixturevalue("s3_server")
     return s3_place(server, f"bucket-{uuid4().hex[:12]}")
 

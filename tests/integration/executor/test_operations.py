@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -9,6 +10,7 @@ import pytest
 
 from holdfast.events.run import (
     ForgetResult,
+    ImportResult,
     InitResult,
     ProbeResult,
     PruneResult,
@@ -16,15 +18,18 @@ from holdfast.events.run import (
     RunProgress,
     RunStatus,
 )
-from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
+from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, SnapshotsFound
 from holdfast.events.work import (
     ForgetAdmitted,
+    ImportRequested,
     ProbeRequested,
     PruneAdmitted,
     RestoreRequested,
 )
 from holdfast.executor.repositories import storage_of
-from holdfast.restic.commands import snapshots
+from holdfast.kernel.ids import new_id
+from holdfast.restic.commands import backup, snapshots
+from holdfast.restic.commands.backup import BackupOptions
 from support.executor import Bench, Place, backup_of, init_of, local_place, s3_place, work_of
 from support.servers import RcloneS3, free_port
 from support.trees import differences, manifest
@@ -338,6 +343,91 @@ async def test_probe_tells_another_repository_from_the_right_one(bench: Bench, n
 
     assert run.failure is not None
     assert run.failure.code == "other_repository"
+
+
+async def test_another_disk_in_the_place_is_refused_and_not_written_to(
+    bench: Bench, place: Place, data: Path
+) -> None:
+    made = await bench.outcome(backup_of([data], place))
+    assert made.failure is None
+    (snapshot,) = await snapshots.run(bench.restic(place))
+    right = place.address
+    place.address = msgspec.structs.replace(right, repository_id="c" * 64, config_digest="d" * 64)
+    works: list[Any] = [
+        backup_of([data], place),
+        work_of(PruneAdmitted, place),
+        work_of(ProbeRequested, place),
+        work_of(
+            ForgetAdmitted,
+            place,
+            configuration_id=new_id(),
+            restic_snapshot_ids=(snapshot.id,),
+        ),
+    ]
+
+    for work in works:
+        run = await bench.outcome(work)
+        assert run.failure is not None
+        assert run.failure.code == "other_repository"
+
+    place.address = right
+    assert await snapshots.run(bench.restic(place)) == (snapshot,)
+
+
+async def test_a_repository_is_recognised_without_a_call_to_restic(
+    bench: Bench, nas: Place, data: Path
+) -> None:
+    found = await bench.outcome(work_of(ProbeRequested, nas))
+    assert isinstance(found.result, ProbeResult)
+    nas.address = msgspec.structs.replace(
+        nas.address,
+        # That restic would tell another one shows that it is not asked.
+        repository_id="c" * 64,
+        config_digest=found.result.config_digest,
+    )
+
+    run = await bench.outcome(backup_of([data], nas))
+
+    assert run.status is RunStatus.SUCCESS
+
+
+@pytest.mark.s3
+async def test_restic_trusts_the_certificate_of_a_destinations_own(
+    bench: Bench, tls_s3_server: RcloneS3, data: Path
+) -> None:
+    place = s3_place(tls_s3_server, f"bucket-{uuid4().hex[:12]}")
+    place.address = msgspec.structs.replace(
+        place.address, s3_ca_certificate=tls_s3_server.certificate
+    )
+    await bench.initialise(place)
+
+    run = await bench.outcome(backup_of([data], place))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+
+
+# ---- import
+
+
+async def test_an_import_tells_every_snapshot_whoever_made_it(
+    bench: Bench, place: Place, data: Path
+) -> None:
+    work = backup_of([data], place)
+    await bench.outcome(work)
+    await backup.run(bench.restic(place), BackupOptions(paths=(str(data),), host="laptop"))
+
+    run = await bench.outcome(work_of(ImportRequested, place))
+
+    assert isinstance(run.result, ImportResult)
+    assert (run.result.snapshots, len(run.result.repository_id)) == (2, 64)
+    (told,) = bench.said(SnapshotsFound)
+    ours, foreign = told.snapshots
+    assert set(work.tags) <= set(ours.tags)
+    assert (foreign.hostname, foreign.paths, foreign.tags) == ("laptop", (str(data),), ())
+    assert foreign.total_bytes_processed > 0
+    assert {each.restic_snapshot_id for each in told.snapshots} == {
+        each.id for each in await snapshots.run(bench.restic(place))
+    }
 
 
 # ---- init

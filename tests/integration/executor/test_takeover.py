@@ -13,7 +13,7 @@ import pytest
 
 from holdfast.bus.testing import RecordedJob
 from holdfast.events.queries import GetSnapshot, Heartbeat, HeartbeatReply, ReleaseClaim
-from holdfast.events.run import RunCancelRequested, RunCompleted, RunStatus
+from holdfast.events.run import ForgetResult, RunCancelRequested, RunCompleted, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
 from holdfast.events.views import SnapshotView
 from holdfast.events.work import ForgetAdmitted, RestoreRequested
@@ -320,6 +320,44 @@ async def test_a_cancelled_backup_says_so_of_every_destination(
     assert [each.status for each in bench.said(SnapshotFailed)] == [RunStatus.CANCELLED] * 2
     assert nas.files("snapshots") == []
     assert nothing_left(nas)
+
+
+@pytest.mark.parametrize("ends", ["sleep 60", "exit 1"], ids=["cancelled", "failed"])
+async def test_a_forget_that_breaks_off_says_which_snapshots_are_gone(
+    bench: Bench, nas: Place, tmp_path: Path, ends: str
+) -> None:
+    data = make_tree(tmp_path / "data")
+    for _ in range(3):
+        assert (await bench.outcome(backup_of([data], nas))).status is RunStatus.SUCCESS
+    first, second, third = (each.restic_snapshot_id for each in bench.said(SnapshotCompleted))
+    # Of "forget -- first second" it does the first, and then it is stuck.
+    wrapper, mark = tmp_path / "restic", tmp_path / "forgot-one"
+    wrapper.write_text(
+        f"""#!/bin/sh
+        case " $* " in
+        *" forget "*) {find_restic()} forget {first} && touch {mark} && {ends} ;;
+        *) exec {find_restic()} "$@" ;;
+        esac
+        """
+    )
+    wrapper.chmod(0o755)
+    stuck = Bench(tmp_path / "cache", restic=wrapper).knows(nas)
+    stuck.claim_seconds = 0.6
+    work = work_of(
+        ForgetAdmitted, nas, configuration_id=new_id(), restic_snapshot_ids=(first, second)
+    )
+
+    async with stuck.doing(work) as doing:
+        await until(mark.exists, what="the first is forgotten")
+        if ends != "exit 1":
+            stuck.heartbeat = HeartbeatReply(held=True, cancel=True)
+        job = await doing
+
+    (run,) = stuck.said(RunCompleted)
+    assert job.fate == ("done", None)
+    assert run.status is (RunStatus.FAILED if ends == "exit 1" else RunStatus.CANCELLED)
+    assert run.result == ForgetResult(restic_snapshot_ids=(first,))
+    assert third not in run.result.restic_snapshot_ids
 
 
 async def test_leaving_ends_restic_and_gives_the_run_back(

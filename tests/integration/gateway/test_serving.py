@@ -221,6 +221,23 @@ async def test_one_who_waits_for_a_restore_does_not_hold_up_the_end(served: Serv
     assert response.json()["run_id"] == str(RUN_ID)
 
 
+async def test_a_client_without_a_place_misses_nothing_of_a_restart(served: Served) -> None:
+    await served.bus.publish(due())  # before its time
+    said = due()
+    async with served.client() as client, following(client) as events:
+        await served.nats.stop()
+        # The server is back, and another has spoken, before the gateway knows of either.
+        await served.nats.start()
+        other = await Bus.open(served.settings.nats_url, "other")
+        await other.publish(said)
+        await other.close()
+
+        heard = await events.next()
+
+    assert heard["id"] == "2"
+    assert json.loads(heard["data"])["id"] == str(said.event_id)
+
+
 async def test_without_nats_requests_fail_soon_and_followers_go_on_after_it_is_back(
     served: Served,
 ) -> None:

@@ -166,6 +166,16 @@ def test_a_patient_run_keeps_one_place_at_each_of_its_destinations() -> None:
     assert admitted([*patient, *behind], full[:3]) == [1, 3, 4]
 
 
+def test_a_patient_run_is_the_next_of_its_configuration() -> None:
+    """Else younger ones that need other destinations pass it again and again."""
+    full = [run(number, Operation.BACKUP, A) for number in range(10, 14)]
+    patient = run(1, Operation.BACKUP, A, age=PATIENCE.total_seconds(), configuration=7)
+    younger = run(2, Operation.BACKUP, B, age=5, configuration=7, trigger=Trigger.MANUAL)
+
+    assert admitted([patient, younger], full) == []
+    assert admitted([patient, younger], full[:3]) == [1]
+
+
 # ---- under load
 
 candidates = st.builds(

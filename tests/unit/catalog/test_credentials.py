@@ -18,11 +18,21 @@ UPKEEP = DestinationSecrets(repo_password="p", s3_access_key="A", s3_secret_key=
 
 
 @pytest.mark.parametrize("operation", Operation)
-def test_only_adding_sees_both_pairs_and_only_what_deletes_gets_the_second(
+def test_only_what_tries_them_sees_both_pairs_and_only_what_deletes_gets_the_second(
     operation: Operation,
 ) -> None:
-    deletes = {Operation.FORGET, Operation.PRUNE, Operation.PROTECT, Operation.UNDELETE}
+    deletes = {
+        Operation.FORGET,
+        Operation.PRUNE,
+        Operation.PROTECT,
+        Operation.UNDELETE,
+        Operation.ROTATE_PASSWORD,
+    }
     expected = BOTH if operation is Operation.INIT else UPKEEP if operation in deletes else ONE
 
     assert secrets_for(operation, BOTH) == expected
     assert secrets_for(operation, ONE) == ONE
+
+
+def test_who_tries_new_keys_sees_both_pairs() -> None:
+    assert secrets_for(Operation.PROBE, BOTH, tries=True) == BOTH

@@ -96,11 +96,6 @@ def test_an_s3_address_that_will_not_do_is_refused_by_field(
         new_destination(query)
 
 
-def test_sftp_is_not_there_yet_and_says_what_is() -> None:
-    with pytest.raises(InvalidRequestError, match="'s3' or 'local'"):
-        new_destination(AddDestination(name="x", type=DestinationType.SFTP))
-
-
 def test_s3_needs_both_parts_of_its_access_key() -> None:
     with pytest.raises(InvalidRequestError, match=r"^secret_key is empty"):
         checked_secrets(

@@ -75,6 +75,17 @@ async def test_a_run_that_nobody_knows_is_set_aside(bench: Bench, probe: Any) ->
     assert job.fate == ("given up", "The catalog knows no such run.")
 
 
+async def test_work_that_this_release_cannot_do_is_left_for_another(
+    bench: Bench, probe: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("holdfast.executor.job.OPERATES", {})
+
+    job = await bench.do(probe)
+
+    assert job.fate == ("passed on", "This release knows no work of type 'probe.requested'.")
+    assert bench.bus.asked == []
+
+
 async def test_a_failure_is_an_outcome(bench: Bench, probe: Any) -> None:
     run = await bench.outcome(probe)
 

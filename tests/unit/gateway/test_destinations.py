@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from holdfast.events import queries as q
+from holdfast.events import views
 from holdfast.events.run import RunStatus
 from holdfast.events.work import DestinationSecrets, DestinationType
 from holdfast.kernel.errors import ConflictError, UnavailableError
@@ -244,7 +245,7 @@ async def test_a_test_that_does_not_end_is_an_answer_too(ready: GatewayHouse) ->
     assert (response.json()["success"], response.json()["code"]) == (False, "still_running")
 
 
-@pytest.mark.parametrize("key", ["access_key", "secret_key", "bucket", "endpoint", "name"])
+@pytest.mark.parametrize("key", ["access_key", "secret_key", "bucket", "name"])
 async def test_each_field_of_s3_is_required(key: str, ready: GatewayHouse) -> None:
     body = {name: value for name, value in S3.items() if name != key}
 
@@ -261,3 +262,67 @@ async def test_a_relative_path_is_no_local_destination(ready: GatewayHouse) -> N
 
     assert response.status_code == 400
     assert response.json()["detail"] == "path: Must be an absolute path, beginning with a slash"
+
+
+SFTP = {"name": "Synology", "host": "nas.lan", "user": "backup", "path": "/volume1/backups"}
+
+
+async def test_the_secrets_of_an_sftp_destination_are_sealed(ready: GatewayHouse) -> None:
+    body = SFTP | {"private_key": "-----BEGIN", "passphrase": "hush", "host_key": "SHA256:x"}
+
+    async with ready.client() as client:
+        response = await client.post(f"{PATH}/sftp", json=body)
+
+    assert response.status_code == 201, response.text
+    asked = ready.asked(q.AddDestination)
+    assert (asked.type, asked.sftp_host, asked.sftp_port) == (DestinationType.SFTP, "nas.lan", 22)
+    assert (asked.sftp_user, asked.path, asked.sftp_host_key) == (
+        "backup",
+        "/volume1/backups",
+        "SHA256:x",
+    )
+    assert secrets_in(ready) == DestinationSecrets(
+        repo_password="", sftp_private_key="-----BEGIN", sftp_passphrase="hush"
+    )
+
+
+async def test_a_change_without_a_test_is_answered_at_once(ready: GatewayHouse) -> None:
+    changed = destination(name="new")
+    ready.bus.answers[q.UpdateDestination] = views.DestinationChange(destination=changed)
+
+    async with ready.client() as client:
+        response = await client.patch(f"{PATH}/{ID}", json={"name": "new", "enabled": False})
+
+    assert response.json()["name"] == "new"
+    asked = ready.asked(q.UpdateDestination)
+    assert (asked.name, asked.enabled, asked.max_runs) == ("new", False, msgspec.UNSET)
+
+
+async def test_credentials_that_fail_their_test_are_a_problem(ready: GatewayHouse) -> None:
+    ready.bus.answers |= {
+        q.UpdateDestination: views.DestinationChange(destination=destination(), run_id=RUN_ID),
+        q.WaitForRun: run(RunStatus.FAILED, failure=failure("bad_credentials")),
+    }
+
+    async with ready.client() as client:
+        response = await client.patch(f"{PATH}/{ID}", json={"password": "swordfish"})
+
+    assert response.status_code == 422
+    assert response.json()["code"] == "bad_credentials"
+    sealed = ready.asked(q.UpdateDestination).sealed_secrets
+    assert b"swordfish" not in sealed
+
+
+@pytest.mark.parametrize("detach", [False, True])
+async def test_a_removed_destination_says_where_its_data_stays(
+    ready: GatewayHouse, detach: bool
+) -> None:
+    ready.bus.answers[q.RemoveDestination] = q.Done()
+
+    async with ready.client() as client:
+        response = await client.delete(f"{PATH}/{ID}", params={"detach": detach})
+
+    assert response.status_code == 200
+    assert response.json()["data_kept"] is True
+    assert "/mnt/nfs/backups/homelab-backups" in response.json()["message"]
+    assert ready.asked(q.RemoveDestination).detach is detach

@@ -60,7 +60,7 @@ class Watched:
         self, after: int | None = None, types: frozenset[str] = EVERYTHING
     ) -> AsyncGenerator[bytes, None]:
         """The frames after the greeting."""
-        frames = self.stream.open(after, types)
+        frames = await self.stream.open(after, types)
         assert b": connected\n\n" in await anext(frames)
         return frames
 
@@ -191,7 +191,7 @@ async def test_a_bus_that_breaks_off_is_taken_up_after_the_last_fact(
     await frames.aclose()
 
     assert places == ["1", "2"]
-    assert watched.bus.began == [None, 1]
+    assert watched.bus.began == [0, 1]
 
 
 async def test_without_the_bus_it_does_not_begin() -> None:
@@ -199,7 +199,7 @@ async def test_without_the_bus_it_does_not_begin() -> None:
     watched.bus.connected = False
 
     with pytest.raises(UnavailableError):
-        watched.stream.open(None, EVERYTHING)
+        await watched.stream.open(None, EVERYTHING)
 
 
 @pytest.mark.parametrize("path", ["/events", "/api/v1/events"])

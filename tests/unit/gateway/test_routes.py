@@ -49,6 +49,7 @@ STATUS = views.StatusView(
     destinations=(destination(),),
     runs_active=1,
     runs_queued=2,
+    recovery_kit=views.RecoveryKitStatus(state=views.RecoveryKitState.CURRENT, made_at=WHEN),
 )
 SNAPSHOTS = views.SnapshotPage(snapshots=(snapshot(),), next_cursor="next")
 RUNS = views.RunPage(runs=(run(),))
@@ -102,18 +103,11 @@ CASES = [
     ),
     Case("GET", f"{BACKUP}/destinations/{ID}", q.GetDestination(destination_id=ID), destination()),
     Case(
-        "DELETE",
-        f"{BACKUP}/destinations/{ID}",
-        q.RemoveDestination(destination_id=ID),
-        q.Done(),
-        204,
-    ),
-    Case(
-        "DELETE",
-        f"{BACKUP}/destinations/{ID}?detach=true",
-        q.RemoveDestination(destination_id=ID, detach=True),
-        q.Done(),
-        204,
+        "POST",
+        f"{BACKUP}/destinations/{ID}/rotate-password",
+        q.RotatePassword(destination_id=ID),
+        accepted(),
+        202,
     ),
     Case("GET", f"{BACKUP}/policies", q.ListPolicies(), (policy(),), wrapped_as="policies"),
     Case(

@@ -22,6 +22,7 @@ PASSES = {
     storage.EndpointTimeoutError,
     storage.EndpointFaultError,
     storage.ClockSkewError,
+    storage.ConnectionLostError,
     storage.PathMissingError,
     storage.PathUnreadableError,
 }
@@ -53,6 +54,11 @@ STAYS = {
     storage.ForeignRepositoryError,
     storage.DebrisError,
     storage.NotJustInitialisedError,
+    storage.HostKeyChangedError,
+    storage.HostKeyInvalidError,
+    storage.PrivateKeyError,
+    storage.NotSshError,
+    storage.SftpOffError,
 }
 
 
@@ -97,6 +103,11 @@ def test_every_cause_says_what_a_person_can_do(kind: type[HoldfastError]) -> Non
         ("read tcp: connection reset by peer", restic.UnreachableError),
         ("write: broken pipe", restic.UnreachableError),
         ("unexpected EOF", restic.UnreachableError),
+        ("unable to start the sftp session: file already closed", restic.UnreachableError),
+        ("holdfast-sftp: connection_lost: nas broke off", restic.UnreachableError),
+        ("Save(<data/1>) failed: ssh command exited: exit status 1", restic.UnreachableError),
+        ("holdfast-sftp: bad_credentials: no entry", restic.AccessDeniedError),
+        ("holdfast-sftp: host_key_changed: another", restic.AccessDeniedError),
         ("write /mnt/nas/data/ab: no space left on device", restic.NoSpaceError),
         ("XMinioStorageFull: Storage backend has reached its limit", restic.NoSpaceError),
         ("The request signature we calculated does not match", restic.AccessDeniedError),
@@ -112,6 +123,14 @@ def test_restics_words_tell_the_cause_and_are_kept(
 
     assert type(error) is kind
     assert error.detail == words
+
+
+def test_what_the_bridge_to_a_server_says_is_the_message() -> None:
+    words = "subprocess python: holdfast-sftp: host_key_changed: nas shows another key."
+
+    error = restic.error_of(1, [words, "Fatal: unable to open repository"])
+
+    assert error.message == "nas shows another key."
 
 
 @pytest.mark.parametrize(

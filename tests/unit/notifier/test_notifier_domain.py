@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from holdfast.events.repository import RepositoryDamaged
 from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
 from holdfast.kernel.ids import derived_id, new_id
-from holdfast.notifier.domain import Message, Severity, message_of
+from holdfast.notifier.domain import Message, Severity, damage_message, message_of
 
 NOW = datetime(2026, 3, 10, 2, 5, tzinfo=UTC)
 LOCKED = Failure(
@@ -54,6 +55,7 @@ def told(event: RunCompleted) -> Message:
         (Operation.RESTORE, RunStatus.PARTIAL, "restore.partial", Severity.WARNING),
         (Operation.FORGET, RunStatus.FAILED, "forget.failed", Severity.ERROR),
         (Operation.PRUNE, RunStatus.FAILED, "prune.failed", Severity.ERROR),
+        (Operation.CHECK, RunStatus.FAILED, "check.failed", Severity.ERROR),
     ],
 )
 def test_what_is_told(
@@ -113,3 +115,25 @@ def test_the_text_gives_the_cause_the_way_out_and_the_programs_own_words() -> No
 @pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.PARTIAL, RunStatus.SUCCESS])
 def test_there_is_always_a_text(status: RunStatus) -> None:
     assert told(completed(status=status)).text
+
+
+def test_damage_is_told_by_its_own_event_and_not_by_every_check_that_finds_it() -> None:
+    damaged = Failure(code="repository_damaged", message="Data in the repository is damaged.")
+    event = RepositoryDamaged(
+        event_id=derived_id("damage"),
+        occurred_at=NOW,
+        destination_id=derived_id("nas"),
+        destination_name="NAS",
+        run_id=derived_id("run"),
+        packs=("ab" * 32,),
+        restic_snapshot_ids=("cd" * 32,),
+    )
+
+    message = damage_message(event)
+
+    assert message_of(completed(Operation.CHECK, failure=damaged)) is None
+    assert (message.type, message.severity) == ("repository.damaged", Severity.ERROR)
+    assert message.title == "The repository at NAS is damaged"
+    assert "ab" * 32 in message.text
+    assert "cd" * 32 in message.text
+    assert message.id == damage_message(event).id

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from holdfast.events.views import KeepRules
 from holdfast.retention.domain import SnapshotRef, plan_retention
@@ -113,3 +114,18 @@ def test_a_rule_keeps_no_more_than_its_count(rule: str) -> None:
     hours = [SnapshotRef(id=str(n), time=NOON - timedelta(hours=7 * n)) for n in range(3000)]
 
     assert len(plan_retention(hours, KeepRules(**{rule: 3})).keep) == 3
+
+
+def test_the_newest_complete_one_stays_however_many_partial_ones_follow() -> None:
+    partial = [replace(each, is_complete=False) for each in daily(*range(7))]
+
+    plan = plan_retention([*partial, *daily(7, 8, 9)], KeepRules(keep_last=2, keep_daily=3))
+
+    assert plan.forget == ("day-3", "day-4", "day-5", "day-6", "day-8", "day-9")
+    assert plan.keep[-1].reasons == ("last complete snapshot",)
+
+
+def test_a_complete_one_that_a_rule_keeps_needs_no_reason_of_its_own() -> None:
+    plan = plan_retention(daily(0, 1), KeepRules(keep_last=1))
+
+    assert [each.reasons for each in plan.keep] == [("last snapshot",)]

@@ -45,13 +45,25 @@ def completed(
     )
 
 
-def view(*, keep: KeepRules | None = None, recorded: bool = True, days: int = 5) -> RetentionView:
+def view(
+    *,
+    keep: KeepRules | None = None,
+    recorded: bool = True,
+    days: int = 5,
+    claim: int | None = 1,
+    partial_days: int = 0,
+) -> RetentionView:
     snapshots = [
-        SnapshotFact(restic_snapshot_id=f"{day:064x}", time=NOW - timedelta(days=day))
+        SnapshotFact(
+            restic_snapshot_id=f"{day:064x}",
+            time=NOW - timedelta(days=day),
+            is_complete=day >= partial_days,
+        )
         for day in range(days)
     ]
     return RetentionView(
         recorded=recorded,
+        claim=claim,
         keep=keep or KeepRules(keep_last=3),
         snapshots=tuple(snapshots),
         timezone="UTC",
@@ -85,6 +97,16 @@ async def test_a_repeat_asks_for_the_same_run() -> None:
     assert len({each.run_id for each in bus.published if isinstance(each, ForgetRequested)}) == 2
 
 
+async def test_partial_ones_never_push_out_the_last_complete_one() -> None:
+    bus = RecordingBus({GetRetentionView: view(days=6, partial_days=4)})
+
+    await on_run_completed(completed(RunStatus.PARTIAL), deps(bus))
+
+    asked = bus.published[0]
+    assert isinstance(asked, ForgetRequested)
+    assert set(asked.restic_snapshot_ids) == {f"{3:064x}", f"{5:064x}"}  # not day 4, the last whole
+
+
 async def test_nothing_is_asked_for_when_everything_is_kept() -> None:
     bus = RecordingBus({GetRetentionView: view(keep=KeepRules())})
 
@@ -109,6 +131,15 @@ async def test_only_a_backup_that_made_a_snapshot_matters(event: RunCompleted) -
     await on_run_completed(event, deps(bus))
 
     assert bus.asked == []
+
+
+@pytest.mark.parametrize("claim", [2, None])
+async def test_an_end_that_is_never_recorded_holds_up_no_other(claim: int | None) -> None:
+    bus = RecordingBus({GetRetentionView: view(recorded=False, claim=claim)})
+
+    await on_run_completed(completed(), deps(bus))
+
+    assert bus.published == []
 
 
 async def test_it_waits_until_the_catalog_has_recorded_the_run() -> None:

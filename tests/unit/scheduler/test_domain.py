@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from holdfast.events.due import BackupDue, PruneDue
+from holdfast.events.due import BackupDue, CheckDue, PruneDue
 from holdfast.events.queries import ScheduleEntry
 from holdfast.kernel.ids import derived_id
 from holdfast.scheduler.domain import Due, Timetable, words_of
@@ -27,7 +27,7 @@ def entry(
 def timetable(*entries: ScheduleEntry) -> Timetable:
     made = Timetable()
     for each in entries:
-        made.put(each)
+        made.put(each, TWO + 30 * DAY)
     return made
 
 
@@ -71,7 +71,7 @@ def test_an_older_record_does_not_bring_back_what_was_fired() -> None:
     (due,) = table.due(TWO, most=9)
     table.fired(due)
 
-    table.put(entry())
+    table.put(entry(), TWO + 30 * DAY)
 
     assert table.due(TWO + HOUR, most=9) == ()
 
@@ -82,7 +82,7 @@ def test_what_was_fired_is_remembered_while_an_entry_is_away() -> None:
 
     table.keep_only([])
     assert table.next_at() is None
-    table.put(entry())
+    table.put(entry(), TWO + 30 * DAY)
 
     assert table.next_at() == TWO + DAY
 
@@ -90,7 +90,7 @@ def test_what_was_fired_is_remembered_while_an_entry_is_away() -> None:
 def test_a_newer_record_of_another_scheduler_is_taken_over() -> None:
     table = timetable(entry())
 
-    table.put(entry(after=TWO))
+    table.put(entry(after=TWO), TWO + 30 * DAY)
 
     assert table.next_at() == TWO + DAY
 
@@ -98,9 +98,9 @@ def test_a_newer_record_of_another_scheduler_is_taken_over() -> None:
 def test_a_changed_schedule_or_zone_takes_the_place_of_the_old_one() -> None:
     table = timetable(entry())
 
-    table.put(entry(schedule="30 1 * * *"))
+    table.put(entry(schedule="30 1 * * *"), TWO + 30 * DAY)
     assert table.next_at() == TWO - HOUR / 2
-    table.put(entry(schedule="30 3 * * *", timezone="Europe/Berlin"))
+    table.put(entry(schedule="30 3 * * *", timezone="Europe/Berlin"), TWO + 30 * DAY)
 
     assert table.next_at() == TWO + HOUR / 2
     assert table.due(TWO, most=9) == ()
@@ -145,12 +145,14 @@ def test_backups_are_said_together_and_each_prune_in_its_own_words() -> None:
     photos = Due(kind="backup", id=PHOTOS, scheduled_for=TWO, coalesced=(TWO - DAY,))
     mail = Due(kind="backup", id=MAIL, scheduled_for=TWO)
     nas = Due(kind="prune", id=NAS, scheduled_for=TWO)
+    looked = Due(kind="check", id=NAS, scheduled_for=TWO)
 
-    told = {type(word.event): word for word in words_of([photos, nas, mail], TWO)}
+    told = {type(word.event): word for word in words_of([photos, nas, mail, looked], TWO)}
 
     assert {kind: word.due for kind, word in told.items()} == {
         BackupDue: (photos, mail),
         PruneDue: (nas,),
+        CheckDue: (looked,),
     }
     backup, prune = told[BackupDue].event, told[PruneDue].event
     assert isinstance(backup, BackupDue)
@@ -159,3 +161,28 @@ def test_backups_are_said_together_and_each_prune_in_its_own_words() -> None:
     assert isinstance(prune, PruneDue)
     assert prune.destination_id == NAS
     assert prune.scheduled_for == TWO
+    assert told[CheckDue].event.event_id != prune.event_id
+
+
+def test_a_clock_that_jumped_ahead_and_back_silences_nothing() -> None:
+    table = timetable(entry())
+    (jumped,) = table.due(TWO + 40 * DAY, most=9)
+    table.fired(jumped)
+
+    table.put(entry(after=TWO - HOUR), TWO - HOUR)  # what the catalog has not taken
+
+    assert table.next_at() == TWO
+    (due,) = table.due(TWO, most=9)
+    assert due.scheduled_for == TWO
+
+
+def test_a_record_from_the_future_counts_for_nothing_and_no_time_slips_by() -> None:
+    table = Timetable()
+    table.put(entry(after=TWO + 40 * DAY), TWO - HOUR)
+
+    assert table.next_at() == TWO
+    # Loaded again just when it is due, before it was said.
+    table.put(entry(after=TWO + 40 * DAY), TWO + HOUR)
+    (due,) = table.due(TWO + HOUR, most=9)
+    table.fired(due)
+    assert (due.scheduled_for, table.next_at()) == (TWO, TWO + DAY)

@@ -1,12 +1,24 @@
 """Destinations."""
 
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
+
+from msgspec import UNSET, UnsetType
 
 from holdfast.events import views
 from holdfast.events.base import AwareTime
 from holdfast.events.queries.base import Done, Query
-from holdfast.events.work import DestinationType, ObjectLock
+from holdfast.events.work import DestinationType, ObjectLock, S3Addressing
+
+
+class S3Provider(StrEnum):
+    """Who runs the store; with the region it tells the endpoint, except for MinIO's."""
+
+    B2 = "b2"
+    WASABI = "wasabi"
+    AWS = "aws"
+    MINIO = "minio"
 
 
 class AddDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
@@ -22,11 +34,21 @@ class AddDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
     type: DestinationType
     device_id: UUID | None = None
     path: str = ""
+    """Of a local or SFTP one."""
     s3_endpoint: str = ""
+    """Empty: the provider's own for the region."""
+    s3_provider: S3Provider | None = None
     s3_bucket: str = ""
     s3_region: str = ""
     s3_prefix: str = ""
     object_lock: ObjectLock | None = None
+    s3_addressing: S3Addressing = S3Addressing.AUTO
+    s3_ca_certificate: str = ""
+    sftp_host: str = ""
+    sftp_port: int = 22
+    sftp_user: str = ""
+    sftp_host_key: str = ""
+    """A public key or its fingerprint; empty: the first that is shown is trusted."""
     max_runs: int = 4
     """How many runs it serves at once."""
     sealed_secrets: bytes = b""
@@ -49,6 +71,27 @@ class GetDestination(Query[views.DestinationView], frozen=True, kw_only=True):
     destination_id: UUID
 
 
+class UpdateDestination(Query[views.DestinationChange], frozen=True, kw_only=True):
+    """Change a destination; what is not set stays.
+
+    What opens it, and the host key or certificate that it must show, is tried first, by a run:
+    only when that reaches the same repository it takes the place of the old.
+    """
+
+    SUBJECT = "catalog.destination.update"
+    REPLY = views.DestinationChange
+
+    destination_id: UUID
+    name: str | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    max_runs: int | UnsetType = UNSET
+    s3_ca_certificate: str | UnsetType = UNSET
+    sftp_host_key: str | UnsetType = UNSET
+    """A public key or its fingerprint; empty: the one that is shown now is trusted."""
+    sealed_secrets: bytes = b""
+    """``DestinationSecrets`` sealed to the catalog; what is empty in it stays."""
+
+
 class RemoveDestination(Query[Done], frozen=True, kw_only=True):
     """Take a destination out of use.  Its data is left where it is."""
 
@@ -65,6 +108,15 @@ class TestDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
 
     __test__: ClassVar[bool] = False  # pytest would take the name for a test class
     SUBJECT = "catalog.destination.test"
+    REPLY = views.RunAccepted
+
+    destination_id: UUID
+
+
+class ImportSnapshots(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue a run that looks which snapshots are in a destination's repository."""
+
+    SUBJECT = "catalog.destination.import"
     REPLY = views.RunAccepted
 
     destination_id: UUID

@@ -2,8 +2,10 @@
 
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
+
 from holdfast.events import views
-from holdfast.events.queries.base import Query
+from holdfast.events.queries.base import Done, Query
 
 
 class CreateDevice(Query[views.DeviceView], frozen=True, kw_only=True):
@@ -16,6 +18,14 @@ class CreateDevice(Query[views.DeviceView], frozen=True, kw_only=True):
     type: str = "local"
     site: str = ""
     """Empty: the catalog's own site."""
+    ssh_host: str = ""
+    ssh_port: int = 22
+    ssh_user: str = ""
+    ssh_host_key: str = ""
+    """A public key or its fingerprint; empty: the first one that is seen is trusted."""
+    sudo: bool = False
+    sealed_secrets: bytes = b""
+    """``DestinationSecrets`` with what opens it, sealed to the catalog."""
 
 
 class ListDevices(Query[tuple[views.DeviceView, ...]], frozen=True, kw_only=True):
@@ -23,6 +33,53 @@ class ListDevices(Query[tuple[views.DeviceView, ...]], frozen=True, kw_only=True
 
     SUBJECT = "catalog.device.list"
     REPLY = tuple[views.DeviceView, ...]
+
+
+class GetDevice(Query[views.DeviceView], frozen=True, kw_only=True):
+    """One device."""
+
+    SUBJECT = "catalog.device.get"
+    REPLY = views.DeviceView
+
+    device_id: UUID
+
+
+class UpdateDevice(Query[views.DeviceView], frozen=True, kw_only=True):
+    """Change a device; what is UNSET stays."""
+
+    SUBJECT = "catalog.device.update"
+    REPLY = views.DeviceView
+
+    device_id: UUID
+    name: str | UnsetType = UNSET
+    ssh_host: str | UnsetType = UNSET
+    ssh_port: int | UnsetType = UNSET
+    ssh_user: str | UnsetType = UNSET
+    ssh_host_key: str | UnsetType = UNSET
+    """Empty: what the device shows at the next test is trusted."""
+    sudo: bool | UnsetType = UNSET
+    sealed_secrets: bytes = b""
+    """Empty: they stay."""
+
+
+class TestDevice(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue a run that reaches a device and looks what is there."""
+
+    __test__ = False  # pytest would take the name for a test class
+
+    SUBJECT = "catalog.device.test"
+    REPLY = views.RunAccepted
+
+    device_id: UUID
+
+
+class RemoveDevice(Query[Done], frozen=True, kw_only=True):
+    """Forget a device that nothing uses any more."""
+
+    SUBJECT = "catalog.device.remove"
+    REPLY = Done
+
+    device_id: UUID
 
 
 class CreateApp(Query[views.AppView], frozen=True, kw_only=True):

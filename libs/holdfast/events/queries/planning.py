@@ -13,7 +13,7 @@ class ScheduleEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that comes due."""
 
     kind: str
-    """``backup`` (the id is a configuration's) or ``prune`` (a destination's)."""
+    """``backup`` (the id is a configuration's) or ``prune`` and ``check`` (a destination's)."""
     id: UUID
     schedule: str
     timezone: str
@@ -72,13 +72,18 @@ class SnapshotFact(msgspec.Struct, frozen=True, kw_only=True):
 
     restic_snapshot_id: str
     time: AwareTime
+    is_complete: bool
+    """Every file was read; False: it is partial."""
 
 
 class RetentionView(msgspec.Struct, frozen=True, kw_only=True):
     """What retention decides from."""
 
     recorded: bool
-    """Whether the catalog has recorded the run in question; if not, ask again."""
+    """Whether the catalog has recorded the end of the run in question; if not, ask again."""
+    claim: int | None
+    """The run's newest claim: what an older one said of its end is never recorded.  None:
+    there is no such run."""
     keep: views.KeepRules
     snapshots: tuple[SnapshotFact, ...]
     timezone: str

@@ -18,13 +18,15 @@ OnProgress = Callable[[Status], None]
 
 
 class BackupOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What to back up and how.  Either *paths* or *command*."""
+    """What to back up and how.  One of *paths*, *command* and *content*."""
 
     paths: tuple[str, ...] = ()
     cwd: str | None = None
     """Where relative paths start.  ``.`` keeps a mount point that changes out of the snapshot."""
     command: tuple[str, ...] = ()
     """A program whose output is the one file of the snapshot; if it fails there is none."""
+    content: bytes = b""
+    """What the one file of the snapshot holds: small things, that are on no disk."""
     stdin_filename: str = "stdin"
     tags: tuple[str, ...] = ()
     host: str = ""
@@ -94,7 +96,9 @@ def argv(options: BackupOptions) -> tuple[str, ...]:
 
 
 def stdin(options: BackupOptions) -> bytes:
-    """What goes to standard input: the paths, when they are too many for arguments."""
+    """What goes to standard input: the content, or paths that are too many for arguments."""
+    if options.content:
+        return options.content
     if not _too_many(options):
         return b""
     return b"".join(path.encode(errors="surrogateescape") + b"\0" for path in options.paths)
@@ -142,8 +146,10 @@ async def run(
 
 
 def _sources(options: BackupOptions) -> tuple[str, ...]:
-    if bool(options.paths) == bool(options.command):
-        raise InvalidRequestError("A backup needs either paths or a command.")
+    if [bool(options.paths), bool(options.command), bool(options.content)].count(True) != 1:
+        raise InvalidRequestError("A backup needs either paths, or a command, or content.")
+    if options.content:
+        return ("--stdin", "--stdin-filename", options.stdin_filename)
     if options.command:
         return (
             "--stdin-from-command", "--stdin-filename", options.stdin_filename,

@@ -3,9 +3,10 @@
 from holdfast.catalog.answers.changed import configuration_changed
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.configuration import Scope
+from holdfast.catalog.domain.device import SSH
 from holdfast.catalog.domain.paths import data_paths
 from holdfast.catalog.domain.text import checked_name
-from holdfast.catalog.store import apps, configurations, outbox, policies
+from holdfast.catalog.store import apps, configurations, devices, outbox, policies
 from holdfast.catalog.store.pool import reading, transaction
 from holdfast.events.changes import Change
 from holdfast.events.queries import CreateApp, ListApps
@@ -31,6 +32,13 @@ async def answer_create_app(query: CreateApp, deps: Deps) -> AppView:
     )
 
     async with transaction(deps.pool) as connection:
+        device = await devices.find(connection, app.device_id)
+        if device is not None and device.type == SSH:
+            raise InvalidRequestError(
+                f"device_id: {device.name} is reached over SSH, and its apps cannot be backed up "
+                "yet.",
+                guidance="Run an executor on that machine, and declare it as a local device.",
+            )
         await apps.add(connection, app)
         scope = Scope(
             policy_id=await policies.the_default(connection),

@@ -6,11 +6,14 @@ from msgspec.structs import replace
 
 from holdfast.catalog.answers.changed import destination_changed, policy_changed
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.domain.destination import (
-    NewDestination,
-    checked_secrets,
-    new_destination,
+from holdfast.catalog.domain.destination import NewDestination, checked_secrets, new_destination
+from holdfast.catalog.domain.destination_change import (
+    changed_address,
+    changed_secrets,
+    changed_view,
+    is_to_be_tried,
 )
+from holdfast.catalog.domain.device import is_known
 from holdfast.catalog.store import destinations, devices, outbox, policies, runs
 from holdfast.catalog.store.pool import Connection, reading, transaction
 from holdfast.events.base import Work
@@ -19,23 +22,35 @@ from holdfast.events.queries import (
     AddDestination,
     Done,
     GetDestination,
+    ImportSnapshots,
     ListDestinations,
     RemoveDestination,
     TestDestination,
     UndeleteDestination,
+    UpdateDestination,
 )
 from holdfast.events.run import Operation, RunStatus
-from holdfast.events.views import DestinationView, RunAccepted
+from holdfast.events.views import DestinationChange, DestinationView, RunAccepted
 from holdfast.events.work import (
+    DestinationAddress,
     DestinationSecrets,
     DestinationType,
+    ImportRequested,
     InitRequested,
     ProbeRequested,
+    RebuildRequested,
     UndeleteRequested,
 )
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
 from holdfast.secretbox.tokens import new_repository_password
+
+LOOKS: dict[type[Work], Operation] = {
+    ProbeRequested: Operation.PROBE,
+    ImportRequested: Operation.IMPORT,
+    RebuildRequested: Operation.REBUILD,
+}
+"""Runs that only look at a destination."""
 
 
 async def answer_list_destinations(
@@ -76,12 +91,13 @@ async def answer_add_destination(query: AddDestination, deps: Deps) -> RunAccept
             has_maintenance=opening.has_maintenance,
             prune_timezone=deps.settings.timezone,
         )
+        addresses = await destinations.addresses(connection, [destination_id])
         work = InitRequested(
             event_id=new_id(),
             occurred_at=now,
             run_id=new_id(),
             site=site,
-            address=new.address(destination_id, cheap_key=ours),
+            address=addresses[destination_id],
             parent_path=new.parent_path,
         )
         accepted = await _queued(connection, Operation.INIT, work, destination_id)
@@ -89,21 +105,41 @@ async def answer_add_destination(query: AddDestination, deps: Deps) -> RunAccept
     return accepted
 
 
+async def answer_update_destination(query: UpdateDestination, deps: Deps) -> DestinationChange:
+    """Change what needs no test at once, and queue the run that tries what does.
+
+    InvalidRequestError, NotFoundError, ConflictError when the name is taken or another change
+    is being tried.
+    """
+    given = deps.secrets.open_envelope(query.sealed_secrets)
+    now, run_id = deps.now(), None
+    async with transaction(deps.pool) as connection:
+        view = await _locked(connection, query.destination_id)
+        changed = changed_view(view, query)
+        if changed != view:
+            await destinations.change(connection, changed, now)
+            await outbox.add(connection, destination_changed(view.id, Change.UPDATED, now))
+        if is_to_be_tried(query, given):
+            run_id = await _try(connection, view, query, given, deps)
+        view = await _locked(connection, query.destination_id)
+    deps.wake.set()
+    return DestinationChange(destination=view, run_id=run_id)
+
+
 async def answer_test_destination(query: TestDestination, deps: Deps) -> RunAccepted:
     """Queue a probe of a destination in use."""
-    destination_id, now = query.destination_id, deps.now()
     async with transaction(deps.pool) as connection:
-        if await destinations.find(connection, destination_id) is None:
-            raise _missing(destination_id)
-        address = (await destinations.addresses(connection, [destination_id]))[destination_id]
-        work = ProbeRequested(
-            event_id=new_id(),
-            occurred_at=now,
-            run_id=new_id(),
-            site=await destinations.site_of(connection, destination_id, deps.settings.site),
-            address=address,
-        )
-        accepted = await _queued(connection, Operation.PROBE, work, destination_id)
+        await _locked(connection, query.destination_id)
+        accepted = await look_at(connection, query.destination_id, deps, ProbeRequested)
+    deps.wake.set()
+    return accepted
+
+
+async def answer_import_snapshots(query: ImportSnapshots, deps: Deps) -> RunAccepted:
+    """Queue a run that looks which snapshots are in a destination in use."""
+    async with transaction(deps.pool) as connection:
+        await _locked(connection, query.destination_id)
+        accepted = await look_at(connection, query.destination_id, deps, ImportRequested)
     deps.wake.set()
     return accepted
 
@@ -170,6 +206,61 @@ async def answer_remove_destination(query: RemoveDestination, deps: Deps) -> Don
     return Done()
 
 
+async def _locked(connection: Connection, destination_id: UUID) -> DestinationView:
+    """A destination in use, that nobody else changes or removes meanwhile."""
+    if await destinations.lock(connection, destination_id) is None:
+        raise _missing(destination_id)
+    view = await destinations.find(connection, destination_id)
+    if view is None:
+        raise _missing(destination_id)
+    return view
+
+
+async def _try(
+    connection: Connection,
+    view: DestinationView,
+    query: UpdateDestination,
+    given: DestinationSecrets,
+    deps: Deps,
+) -> UUID:
+    """The run that tries new credentials; until it has succeeded the old ones are in use."""
+    (sealed,) = await destinations.sealed_secrets(connection, [view.id])
+    secrets = changed_secrets(view.type, deps.secrets.open_destination(sealed), given)
+    ours = await destinations.password_is_ours(connection, view.id) and not given.repo_password
+    address = (await destinations.addresses(connection, [view.id]))[view.id]
+    tried = changed_address(address, query)
+    accepted = await look_at(connection, view.id, deps, ProbeRequested, tried)
+    await destinations.try_change(
+        connection,
+        accepted.run_id,
+        deps.secrets.seal_destination(view.id, secrets),
+        password_is_ours=ours,
+        s3_ca_certificate=tried.s3_ca_certificate,
+        has_maintenance=secrets.has_maintenance,
+    )
+    return accepted.run_id
+
+
+async def look_at(
+    connection: Connection,
+    destination_id: UUID,
+    deps: Deps,
+    kind: type[ProbeRequested] | type[ImportRequested] | type[RebuildRequested],
+    address: DestinationAddress | None = None,
+) -> RunAccepted:
+    """Queue a run of that *kind*, at the address on record unless another is to be tried."""
+    if address is None:
+        address = (await destinations.addresses(connection, [destination_id]))[destination_id]
+    work = kind(
+        event_id=new_id(),
+        occurred_at=deps.now(),
+        run_id=new_id(),
+        site=await destinations.site_of(connection, destination_id, deps.settings.site),
+        address=address,
+    )
+    return await _queued(connection, LOOKS[kind], work, destination_id)
+
+
 async def _queued(
     connection: Connection, operation: Operation, work: Work, destination_id: UUID
 ) -> RunAccepted:
@@ -187,6 +278,11 @@ async def _site(connection: Connection, new: NewDestination, default: str) -> st
     device = await devices.find(connection, new.device_id)
     if device is None:
         raise InvalidRequestError(f"device_id: there is no device {new.device_id}.")
+    if not is_known(device):
+        raise InvalidRequestError(
+            f"device_id: {device.name} was never reached, so its host key is not known.",
+            guidance="Test the device first: that shows its key, and pins it.",
+        )
     return device.site
 
 
@@ -195,9 +291,9 @@ async def _with_password(
 ) -> tuple[DestinationSecrets, bool]:
     """What opens the repository, and whether its password is one that Holdfast made.
 
-    A place that was removed before still holds the repository whose password only Holdfast
-    knows.  Whoever adds it again without a password gets that one, not a new one that
-    would not open it.
+    A place that was removed before, or where an init broke off, may still hold the repository
+    whose password only Holdfast knows.  Whoever adds it again without a password gets that
+    one, not a new one that would not open it.
     """
     if given.repo_password:
         return given, False

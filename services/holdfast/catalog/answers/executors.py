@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.credentials import secrets_for
 from holdfast.catalog.domain.run import dies_again
 from holdfast.catalog.ending import end_here
-from holdfast.catalog.store import destinations, runs, snapshots
+from holdfast.catalog.store import destinations, devices, passwords, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.catalog.store.runs import RunRow
 from holdfast.events.queries import (
@@ -20,7 +21,7 @@ from holdfast.events.queries import (
     Released,
     claim_purpose,
 )
-from holdfast.events.run import RunStatus
+from holdfast.events.run import Operation, RunStatus
 from holdfast.secretbox.envelope import seal_to
 
 
@@ -94,8 +95,34 @@ async def _secrets(
     connection: Connection, run: RunRow, number: int, public_key: bytes, deps: Deps
 ) -> bytes:
     """What opens the run's destinations, readable by this executor alone."""
+    tries = await destinations.tries_change(connection, run.id)
     opened = {
-        str(each.id): secrets_for(run.operation, deps.secrets.open_destination(each))
-        for each in await destinations.sealed_secrets(connection, run.destination_ids)
+        each.id: secrets_for(run.operation, deps.secrets.open_destination(each), tries=tries)
+        for each in await destinations.sealed_secrets(connection, run.destination_ids, run.id)
     }
-    return seal_to(public_key, msgspec.json.encode(opened), claim_purpose(run.id, number))
+    behind = await destinations.devices_of(connection, run.destination_ids)
+    ids = {*behind.values(), *([run.device_id] if run.device_id else [])}
+    logins = {
+        id: deps.secrets.open_device(id, sealed)
+        for id, sealed in (await devices.sealed_secrets(connection, list(ids))).items()
+    }
+    for destination_id, device_id in behind.items():
+        if device_id in logins:
+            # A path on a device that is reached over SSH: the device's login opens the place.
+            password = opened[destination_id].repo_password
+            opened[destination_id] = replace(logins[device_id], repo_password=password)
+    if run.operation is Operation.DEVICE_PROBE:
+        opened.update(logins)
+    if run.operation is Operation.ROTATE_PASSWORD:
+        for destination_id in run.destination_ids:
+            change = await passwords.change_of(connection, destination_id)
+            opened[destination_id] = replace(
+                opened[destination_id],
+                next_password=deps.secrets.next_password(change),
+                old_password=deps.secrets.old_password(change),
+            )
+    return seal_to(
+        public_key,
+        msgspec.json.encode({str(id): each for id, each in opened.items()}),
+        claim_purpose(run.id, number),
+    )

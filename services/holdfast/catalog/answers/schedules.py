@@ -33,9 +33,7 @@ async def answer_list_schedules(query: ListSchedules, deps: Deps) -> ScheduleEnt
     limit = min(max(query.limit, 1), MOST_ENTRIES)
     async with reading(deps.pool) as connection:
         rows = await ledger.schedules(connection, query.after_id, limit)
-    return ScheduleEntries(
-        entries=rows[:limit], next_after_id=rows[limit - 1].id if len(rows) > limit else None
-    )
+    return ScheduleEntries(entries=rows, next_after_id=rows[-1].id if len(rows) >= limit else None)
 
 
 async def answer_get_retention_view(query: GetRetentionView, deps: Deps) -> RetentionView:
@@ -50,6 +48,7 @@ async def answer_get_retention_view(query: GetRetentionView, deps: Deps) -> Rete
         known = await snapshots.known(connection, query.configuration_id, query.destination_id)
     return RetentionView(
         recorded=run is not None and run.status.is_outcome,
+        claim=None if run is None else run.claim,
         keep=KeepRules(**{name: getattr(policy, name) for name in KeepRules.__struct_fields__}),
         snapshots=known,
         timezone=policy.timezone,

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from holdfast.catalog.answers.schedules import entry_rules
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.store import apps, destinations, ledger, runs
+from holdfast.catalog.store import apps, destinations, instance, ledger, outbox, runs
 from holdfast.catalog.store.pool import reading
 from holdfast.events.queries import GetStatus, ScheduleEntry
 from holdfast.events.views import StatusView
@@ -24,7 +24,9 @@ async def answer_get_status(_query: GetStatus, deps: Deps) -> StatusView:
         entries = await ledger.schedules_of(
             connection, [each.configuration_id for each in statuses if each.configuration_id]
         )
+        set_aside = await outbox.set_aside_count(connection)
         listed = await destinations.listed(connection)
+        kit = await instance.kit_status(connection)
     now = deps.now()
     return StatusView(
         apps=tuple(
@@ -36,6 +38,8 @@ async def answer_get_status(_query: GetStatus, deps: Deps) -> StatusView:
         destinations=listed,
         runs_active=active,
         runs_queued=queued,
+        events_set_aside=set_aside,
+        recovery_kit=kit,
     )
 
 

@@ -1,23 +1,23 @@
 """Which queued runs may start now.  Pure: rows in, ids out.
 
-A repository takes any number of shared users (backup, restore, probe, protect) or one
-exclusive user (init, forget, prune, undelete), as restic's own locks have it.  A destination
-serves so many runs at once, and a device does so many backups.  Two backups of one
-configuration never overlap.
+A repository takes any number of shared users (backup, restore, probe, check, protect) or one
+exclusive user (init, forget, prune, undelete, a change of the password), as restic's own locks
+have it.  A destination serves so many runs at once, and a device does so many backups.  Two
+backups of one configuration never overlap.
 
 **Order and bounds.**  Manual runs come before others, then the older before the newer.  A
 run that has to wait for its repositories reserves them: behind an exclusive run nothing may
 take them, behind a shared one nothing exclusive may.  A run that waits only because its
 device or a destination is full holds nobody up at the others.
 
-A run that has waited ``PATIENCE`` is ordered by age alone, and keeps the next place that
-comes free at its device and at each of its destinations; at each of them one such run does,
-the oldest.  So the oldest of all that wait starts within three times the longest run: a
-backup of its own configuration may have to end, then what holds its places, then an exclusive
-run that began meanwhile.  One with n older ones before it starts within 3 (n + 1) times the
-longest: neither shared nor exclusive work, nor any number of runs by hand, can starve
-another, however many repositories a backup needs.  What a slow device or destination costs
-others is at most the one place that such a run keeps for itself.
+A run that has waited ``PATIENCE`` is ordered by age alone, is the next of its configuration,
+and keeps the next place that comes free at its device and at each of its destinations; at each
+of them one such run does, the oldest.  So the oldest of all that wait starts within three
+times the longest run: a backup of its own configuration may have to end, then what holds its
+places, then an exclusive run that began meanwhile.  One with n older ones before it starts
+within 3 (n + 1) times the longest: neither shared nor exclusive work, nor any number of runs
+by hand, can starve another, however many repositories a backup needs.  What a slow device or
+destination costs others is at most the one place that such a run keeps for itself.
 """
 
 from collections import Counter
@@ -34,7 +34,15 @@ BACKUPS_PER_DEVICE = 2
 RUNS_PER_DESTINATION = 4
 """Unless a destination says otherwise."""
 
-EXCLUSIVE = frozenset((Operation.INIT, Operation.FORGET, Operation.PRUNE, Operation.UNDELETE))
+EXCLUSIVE = frozenset(
+    (
+        Operation.INIT,
+        Operation.FORGET,
+        Operation.PRUNE,
+        Operation.UNDELETE,
+        Operation.ROTATE_PASSWORD,
+    )
+)
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,12 +101,15 @@ class Use:
 
         Shared work that waits for a free place, or for a backup of the same configuration,
         holds nobody up: it could not use a repository that is free.  Only a *patient* one
-        keeps a place at each, if nobody older does.
+        keeps a place at each, if nobody older does, and is the next of its configuration.
         """
         if run.exclusive:
             self._closed.update(run.destination_ids)
             return
-        if self._overlaps(run):
+        overlaps = self._overlaps(run)
+        if patient and run.operation is Operation.BACKUP and run.configuration_id is not None:
+            self._configurations.add(run.configuration_id)
+        if overlaps:
             return
         if self._places_allow(run):
             self._closed_to_exclusive.update(run.destination_ids)

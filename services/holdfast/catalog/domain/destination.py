@@ -1,20 +1,21 @@
 """Where a destination is, spelled one way, so that the same place is known again."""
 
-import re
-from urllib.parse import urlsplit
+import posixpath
 from uuid import UUID
 
 import msgspec
 
 from holdfast.catalog.domain.admission import RUNS_PER_DESTINATION
 from holdfast.catalog.domain.paths import absolute_path
+from holdfast.catalog.domain.s3_place import checked_certificate, provider_endpoint, s3_place
+from holdfast.catalog.domain.ssh import LONGEST_KEY, checked_host, checked_host_key, checked_port
 from holdfast.catalog.domain.text import checked_name, checked_text
 from holdfast.events.queries import AddDestination
 from holdfast.events.work import (
-    DestinationAddress,
     DestinationSecrets,
     DestinationType,
     ObjectLock,
+    S3Addressing,
 )
 from holdfast.kernel.errors import InvalidRequestError
 
@@ -25,11 +26,6 @@ MOST_RUNS = 64
 
 MOST_LOCK_DAYS = 3650
 """Ten years: in the mode compliance nobody could take back a typing error."""
-
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\]")
-_REGION = re.compile(r"[A-Za-z0-9-]{0,64}")
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,29 +43,26 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
     s3_region: str = ""
     s3_prefix: str = ""
     object_lock: ObjectLock | None = None
+    s3_addressing: S3Addressing = S3Addressing.AUTO
+    s3_ca_certificate: str = ""
+    sftp_host: str = ""
+    sftp_port: int = 22
+    sftp_user: str = ""
+    sftp_path: str = ""
+    sftp_host_key: str = ""
     max_runs: int = RUNS_PER_DESTINATION
-
-    def address(self, destination_id: UUID, *, cheap_key: bool) -> DestinationAddress:
-        """The same for an executor; the repository's id is not known yet."""
-        return DestinationAddress(
-            destination_id=destination_id,
-            name=self.name,
-            type=self.type,
-            local_path=self.local_path,
-            s3_endpoint=self.s3_endpoint,
-            s3_bucket=self.s3_bucket,
-            s3_region=self.s3_region,
-            s3_prefix=self.s3_prefix,
-            cheap_key=cheap_key,
-            object_lock=self.object_lock,
-        )
 
 
 def new_destination(query: AddDestination) -> NewDestination:
     """What *query* asks for; InvalidRequestError names the field that will not do."""
-    if not 0 < query.max_runs <= MOST_RUNS:
-        raise InvalidRequestError(f"max_runs: {query.max_runs} is not from 1 to {MOST_RUNS}.")
-    return msgspec.structs.replace(_new_destination(query), max_runs=query.max_runs)
+    return msgspec.structs.replace(_new_destination(query), max_runs=checked_runs(query.max_runs))
+
+
+def checked_runs(value: int) -> int:
+    """How many runs it may serve at once.  Raises InvalidRequestError."""
+    if not 0 < value <= MOST_RUNS:
+        raise InvalidRequestError(f"max_runs: {value} is not from 1 to {MOST_RUNS}.")
+    return value
 
 
 def _new_destination(query: AddDestination) -> NewDestination:
@@ -80,15 +73,15 @@ def _new_destination(query: AddDestination) -> NewDestination:
         case DestinationType.S3:
             return _s3(name, query)
         case DestinationType.SFTP:
-            raise InvalidRequestError(
-                "type: SFTP destinations cannot be added in this version.",
-                guidance="Use type 's3' or 'local'.",
-            )
+            return _sftp(name, query)
 
 
 def checked_secrets(type_: DestinationType, secrets: DestinationSecrets) -> DestinationSecrets:
     """*secrets* if all that *type_* needs is there; the password may be empty: one is made."""
     for field, value in msgspec.structs.asdict(secrets).items():
+        if field == "sftp_private_key":
+            checked_text(value, "private_key", longest=LONGEST_KEY)
+            continue
         checked_text(value, field)
         if "\n" in value or "\r" in value:
             raise InvalidRequestError(f"{field} has a line break in it.")
@@ -103,6 +96,10 @@ def checked_secrets(type_: DestinationType, secrets: DestinationSecrets) -> Dest
         raise InvalidRequestError(
             "Only one of maintenance_access_key and maintenance_secret_key is there.",
             guidance="Give both parts of the second key, or none.",
+        )
+    if type_ is DestinationType.SFTP and not (secrets.sftp_password or secrets.sftp_private_key):
+        raise InvalidRequestError(
+            "password and private_key are both missing.", guidance="Give one of them."
         )
     return secrets
 
@@ -125,25 +122,28 @@ def _local(name: str, query: AddDestination) -> NewDestination:
 
 
 def _s3(name: str, query: AddDestination) -> NewDestination:
-    endpoint, host = _endpoint(query.s3_endpoint)
-    if not _BUCKET.fullmatch(query.s3_bucket):
-        raise InvalidRequestError(f"bucket: {query.s3_bucket!r} is not the name of a bucket.")
-    if not _REGION.fullmatch(query.s3_region):
-        raise InvalidRequestError(f"region: {query.s3_region!r} is not the name of a region.")
-    prefix = _prefix(query.s3_prefix)
+    place = s3_place(
+        endpoint=query.s3_endpoint or provider_endpoint(query.s3_provider, query.s3_region),
+        bucket=query.s3_bucket,
+        region=query.s3_region,
+        prefix=query.s3_prefix,
+    )
     return NewDestination(
         name=name,
         type=DestinationType.S3,
-        place=f"s3:{host}/{query.s3_bucket}/{prefix}",
-        object_lock=_object_lock(query.object_lock),
-        s3_endpoint=endpoint,
-        s3_bucket=query.s3_bucket,
-        s3_region=query.s3_region,
-        s3_prefix=prefix,
+        place=place.place,
+        object_lock=checked_lock(query.object_lock),
+        s3_endpoint=place.endpoint,
+        s3_bucket=place.bucket,
+        s3_region=place.region,
+        s3_prefix=place.prefix,
+        s3_addressing=query.s3_addressing,
+        s3_ca_certificate=checked_certificate(query.s3_ca_certificate),
     )
 
 
-def _object_lock(lock: ObjectLock | None) -> ObjectLock | None:
+def checked_lock(lock: ObjectLock | None) -> ObjectLock | None:
+    """*lock*, or InvalidRequestError when it would hold for too long, or not at all."""
     if lock is not None and not 0 < lock.days <= MOST_LOCK_DAYS:
         raise InvalidRequestError(
             f"object_lock: {lock.days} days are not from 1 to {MOST_LOCK_DAYS}."
@@ -151,44 +151,34 @@ def _object_lock(lock: ObjectLock | None) -> ObjectLock | None:
     return lock
 
 
-def _endpoint(value: str) -> tuple[str, str]:
-    """The endpoint in lower case without a slash at the end, and its host with the port.
+def _sftp(name: str, query: AddDestination) -> NewDestination:
+    host, port = checked_host(query.sftp_host), checked_port(query.sftp_port)
+    user = checked_name(query.sftp_user, "user")
+    parent = _remote_path(query.path)
+    path = posixpath.normpath(posixpath.join(parent, DIRECTORY))
+    return NewDestination(
+        name=name,
+        type=DestinationType.SFTP,
+        place=f"sftp:{user}@{host}:{port}:{path}",
+        parent_path=parent,
+        sftp_host=host,
+        sftp_port=port,
+        sftp_user=user,
+        sftp_path=path,
+        sftp_host_key=checked_host_key(query.sftp_host_key),
+    )
 
-    Without a scheme it means https, and is kept without one, as providers print it.
-    """
-    text = checked_text(value, "endpoint", longest=500).strip().rstrip("/").lower()
-    if "@" in text:
-        # Not quoted back: what stands before the sign is secret.
+
+def _remote_path(value: str) -> str:
+    """Absolute, or below the user's home, where many servers put people; there '.' is the home."""
+    text = checked_text(value, "path").strip()
+    if text.startswith("/"):
+        return absolute_path(text, "path")
+    text = "." if text == "~" else text.removeprefix("~/")
+    if not text or ".." in text.split("/") or not text.isprintable():
         raise InvalidRequestError(
-            "endpoint: an address has no user name or password in it.",
-            guidance="access_key and secret_key have fields of their own.",
+            f"path: {value!r} cannot be used.",
+            guidance="Write the directory on the server, as in /volume1/backups, or one below "
+            "the user's home, as in backups.",
         )
-    scheme, mark, _ = text.partition("://")
-    parts = urlsplit(text if mark else f"https://{text}")
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise InvalidRequestError(f"endpoint: {value!r} has no valid port.") from error
-    host = parts.netloc if port is None else parts.netloc.rpartition(":")[0]
-    if (
-        (mark and scheme not in _DEFAULT_PORTS)
-        or parts.path
-        or parts.query
-        or parts.fragment
-        or not _HOST.fullmatch(host)
-    ):
-        raise InvalidRequestError(
-            f"endpoint: {value!r} is not the address of an S3 service.",
-            guidance="Write a host such as s3.us-west-002.backblazeb2.com, or a URL such as "
-            "http://nas.lan:9000, without the bucket.",
-        )
-    usual = _DEFAULT_PORTS[scheme if mark else "https"]
-    return text, host if port in (None, usual) else f"{host}:{port}"
-
-
-def _prefix(value: str) -> str:
-    """Path parts with one slash between and none around."""
-    parts = [part for part in checked_text(value, "prefix", longest=500).split("/") if part]
-    if any(part in (".", "..") or not part.isprintable() for part in parts):
-        raise InvalidRequestError(f"prefix: {value!r} cannot be used.")
-    return "/".join(parts)
+    return posixpath.normpath(text)

@@ -16,6 +16,15 @@ ON_TIME = timedelta(minutes=5)
 """Said so long after its start at the latest, a due time was not missed: a scheduler that
 restarts, or a bus that was away for a moment, is no downtime."""
 
+AHEAD = timedelta(minutes=65)
+"""A due time so far in the catalog's own future is not taken.  Longer than the stream
+remembers an event's id (an hour), so that it is not dropped as a repeat when it is said again
+in its time."""
+
+VOID = timedelta(hours=25)
+"""A row from so far in the future was written by a clock that had jumped, and counts for
+nothing.  Longer than a day, so that a clock that is wrong by a day at most does nothing twice."""
+
 OUTSIDE = "outside the window"
 OVER = "the window was over when it could have started"
 NOT_MADE_UP = "nothing ran at that time, and the policy makes up for nothing"
@@ -40,6 +49,25 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
 def all_skipped(due: DueTimes, reason: str) -> Settled:
     """None of them may start."""
     return Settled(verdicts=_verdicts(_times(due), DueOutcome.SKIPPED, reason))
+
+
+def come(due: DueTimes, now: datetime) -> DueTimes | None:
+    """*due* without the times that lie in the future: a scheduler whose clock has jumped
+    says them, and says them again when they come.  None: there are no others."""
+    if due.scheduled_for <= now + AHEAD:
+        return due
+    times = [each for each in due.coalesced if each <= now + AHEAD]
+    if not times:
+        return None
+    return msgspec.structs.replace(
+        due, scheduled_for=times[-1], coalesced=tuple(times[:-1]), more=False
+    )
+
+
+def is_void(scheduled_for: datetime, recorded_at: datetime, now: datetime) -> bool:
+    """Whether a row is no record: what it tells of has come only now, but it says that it was
+    written long after."""
+    return scheduled_for <= now < recorded_at - VOID
 
 
 def settle(

@@ -1,5 +1,6 @@
 """What a policy may say: when, in which zone, and how much is kept."""
 
+from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -70,7 +71,20 @@ def checked_timezone(value: str, default: str, field: str = "timezone") -> str:
         ) from error
 
 
-def check_window(terms: Terms) -> None:
+class Windowed(Protocol):
+    """What has a window, or none."""
+
+    @property
+    def window_start(self) -> str | None: ...
+
+    @property
+    def window_end(self) -> str | None: ...
+
+    @property
+    def timezone(self) -> str: ...
+
+
+def check_window(terms: Windowed) -> None:
     """InvalidRequestError names the end that will not do."""
     window_of(terms.window_start, terms.window_end, terms.timezone)
 

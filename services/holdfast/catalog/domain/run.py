@@ -6,8 +6,9 @@ from uuid import UUID
 
 import msgspec
 
+from holdfast.events.base import Work
 from holdfast.events.run import Failure, RunStatus
-from holdfast.events.work import BackupRequested
+from holdfast.events.work import BackupRequested, ForgetAdmitted
 from holdfast.kernel.ids import derived_id
 from holdfast.restic.tags import Tags, make_tags, parse_tags
 
@@ -106,6 +107,18 @@ LOST = Failure(
     retryable=True,
 )
 
+
+def not_sent(reason: str) -> Failure:
+    """A run whose work can never reach an executor."""
+    return Failure(
+        code="work_not_sent",
+        message="The run's work could not be sent to an executor.",
+        guidance="If Holdfast was set back to an older release, start the newer one again; if the "
+        "work is too large, choose fewer files or paths.",
+        detail=reason,
+    )
+
+
 WINDOW_OVER = Failure(
     code="window_over",
     message="The window in which this backup may start was over before its turn came.",
@@ -121,3 +134,10 @@ DELETED = Failure(
     code="configuration_deleted",
     message="The configuration was deleted, so this retry is not needed.",
 )
+
+
+def is_newer(plan: ForgetAdmitted, other: Work) -> bool:
+    """Whether *plan* was made after the *other* one: words may be repeated, and out of order."""
+    if not isinstance(other, ForgetAdmitted) or other.planned_at is None:
+        return True
+    return plan.planned_at is not None and plan.planned_at > other.planned_at

@@ -4,21 +4,31 @@
 create table instance (
     only_row   boolean primary key default true check (only_row),
     id         uuid not null,
+    created_at timestamptz not null,
+    -- When the recovery kit was last handed out.
+    recovery_kit_at timestamptz
+);
+
+-- The master keys that open the data keys: one, or two while it is being changed.
+create table master_key (
+    id         text primary key,
+    kind       text not null check (kind in ('file', 'passphrase', 'pkcs11')),
+    -- How a passphrase, or a token's answer, becomes the key (never either of them).
+    parameters jsonb,
     created_at timestamptz not null
 );
 
--- Data keys, wrapped by the master key.  Rotation re-wraps these few rows, nothing else.
 create table data_key (
-    id            uuid primary key,
-    master_key_id text not null,
-    wrapped       bytea not null,
-    created_at    timestamptz not null
+    id         uuid primary key,
+    created_at timestamptz not null
 );
 
--- How a passphrase becomes the master key (never the passphrase itself).
-create table master_key_parameters (
-    only_row   boolean primary key default true check (only_row),
-    parameters jsonb not null
+-- A data key under a master key.  Changing the master key writes these few rows, nothing else.
+create table wrapped_key (
+    data_key_id   uuid not null references data_key,
+    master_key_id text not null references master_key on delete cascade,
+    wrapped       bytea not null,
+    primary key (data_key_id, master_key_id)
 );
 
 -- What secrets for the catalog are sealed to before they go on the bus.  In a row, so that
@@ -37,15 +47,25 @@ create table api_token (
 create table device (
     id         uuid primary key,
     name       text not null unique,
-    type       text not null check (type in ('local')),
+    type       text not null check (type in ('local', 'ssh')),
     site       text not null,
+    ssh_host   text not null default '',
+    ssh_port   integer not null default 22,
+    ssh_user   text not null default '',
+    -- Pinned; until it is known the fingerprint that it must have, or nothing.
+    ssh_host_key   text not null default '',
+    sudo       boolean not null default false,
+    sealed_secrets bytea,
+    -- What the last good test found.
+    facts      jsonb,
+    tested_at  timestamptz,
     created_at timestamptz not null
 );
 
 create table app (
     id         uuid primary key,
     name       text not null unique,
-    device_id  uuid not null references device,
+    device_id  uuid not null references device on update cascade,
     paths      text[] not null check (cardinality(paths) > 0),
     created_at timestamptz not null
 );
@@ -55,13 +75,15 @@ create table destination (
     name               text not null,
     type               text not null check (type in ('s3', 'local', 'sftp')),
     -- adding: its init run has not succeeded yet, nobody sees it; removed: out of use, kept
-    -- for the history and for restores.
+    -- for the history and for restores, and for the password of a repository that may be there.
     state              text not null check (state in ('adding', 'ready', 'removed')),
     enabled            boolean not null default true,
     s3_endpoint        text not null default '',
     s3_bucket          text not null default '',
     s3_region          text not null default '',
     s3_prefix          text not null default '',
+    s3_addressing      text not null default 'auto',
+    s3_ca_certificate  text not null default '',
     -- S3 Object Lock; no mode: none.
     s3_lock_mode       text not null default '' check (s3_lock_mode in ('', 'governance', 'compliance')),
     s3_lock_days       integer not null default 0 check ((s3_lock_days > 0) = (s3_lock_mode <> '')),
@@ -70,21 +92,46 @@ create table destination (
     -- When its lock is to be kept up next; null: it has none.
     protect_due_at     timestamptz,
     protected_at       timestamptz,
-    local_device_id    uuid references device,
-    local_parent_path  text not null default '',
+    local_device_id    uuid references device on update cascade,
     local_path         text not null default '',
+    sftp_host          text not null default '',
+    sftp_port          integer not null default 22,
+    sftp_user          text not null default '',
+    sftp_path          text not null default '',
+    -- The public key that the server must show; while it is being added: what was asked for.
+    sftp_host_key      text not null default '',
+    -- The path that a person named, above the repository's own.
+    parent_path        text not null default '',
     -- Its place in one line, spelled one way: two destinations cannot share it.
     place              text not null,
     sealed_secrets     bytea not null,
     password_is_ours   boolean not null,
+    -- While the repository's password is changed: the one to come, kept before any key is made
+    -- with it; then the one that was, until its keys are gone.
+    next_password      bytea,
+    old_password       bytea,
+    -- Whether the newest recovery kit has what opens it now.
+    in_recovery_kit    boolean not null default false,
     repository_id      text not null default '',
+    -- Of the repository's config: by it another disk, or none, is found out without restic.
+    config_digest      text not null default '',
     prune_schedule     text not null default '0 4 * * 0',
     prune_timezone     text not null,
     last_prune_due_at  timestamptz,
     last_pruned_at     timestamptz,
     prune_needed       boolean not null default false,
+    -- In the zone of the prunes.
+    check_schedule     text not null default '0 5 * * *',
+    last_check_due_at  timestamptz,
+    checked_at         timestamptz,
+    -- All data is read at least every so many days, reading so much a day at most.
+    verify_within_days integer not null default 30 check (verify_within_days > 0),
+    verify_budget_mib_per_day integer check (verify_budget_mib_per_day > 0),
+    verify_since       timestamptz not null,
     max_runs           integer not null default 4 check (max_runs > 0),
     repository_size    bigint not null default 0,
+    -- Of the settings that its repository carries; empty: none that we know of.
+    manifest_digest    text not null default '',
     created_at         timestamptz not null,
     updated_at         timestamptz not null
 );
@@ -117,8 +164,8 @@ create table policy (
 create unique index policy_one_default on policy (is_default) where is_default;
 
 create table policy_destination (
-    policy_id      uuid not null references policy on delete cascade,
-    destination_id uuid not null references destination,
+    policy_id      uuid not null references policy on update cascade on delete cascade,
+    destination_id uuid not null references destination on update cascade,
     position       integer not null,
     primary key (policy_id, destination_id)
 );
@@ -130,7 +177,7 @@ create table configuration (
     is_system_backup boolean not null default false,
     system_type      text,
     -- Only a deleted configuration may outlive its policy.
-    policy_id        uuid references policy on delete set null,
+    policy_id        uuid references policy on update cascade on delete set null,
     backup_volumes   boolean not null default true,
     backup_compose   boolean not null default true,
     backup_env       boolean not null default true,
@@ -156,7 +203,7 @@ create table run (
         ('queued', 'in_progress', 'success', 'partial', 'failed', 'cancelled')),
     configuration_id    uuid references configuration,
     app_id              uuid references app,
-    device_id           uuid references device,
+    device_id           uuid references device on update cascade,
     destination_ids     uuid[] not null,
     exclusive           boolean not null,
     -- The event that goes to an executor when the run is admitted, without secrets.
@@ -192,9 +239,10 @@ create index run_unfinished on run (status) where status in ('queued', 'in_progr
 create table snapshot (
     id                 uuid primary key,
     run_id             uuid not null references run,
-    configuration_id   uuid not null references configuration,
+    -- null: found in an adopted repository, and nobody's here.
+    configuration_id   uuid references configuration,
     app_id             uuid references app,
-    destination_id     uuid not null references destination,
+    destination_id     uuid not null references destination on update cascade,
     restic_snapshot_id text,
     hostname           text not null,
     paths              text[] not null,
@@ -224,6 +272,22 @@ create index snapshot_by_run on snapshot (run_id);
 create index snapshot_restorable on snapshot (destination_id, completed_at)
     where restic_snapshot_id is not null and forgotten_at is null;
 
+-- New credentials of a destination, until the run that tries them has ended.
+create table credential_change (
+    run_id            uuid primary key references run,
+    destination_id    uuid not null unique references destination on update cascade,
+    sealed_secrets    bytea not null,
+    password_is_ours  boolean not null,
+    s3_ca_certificate text not null,
+    has_maintenance   boolean not null
+);
+
+-- Settings found in a repository, until the run that found them has ended.
+create table found_manifest (
+    run_id uuid primary key references run,
+    export jsonb not null
+);
+
 -- One row for every time that a backup was due, and what became of it.
 create table expected_run (
     configuration_id uuid not null references configuration,
@@ -235,11 +299,58 @@ create table expected_run (
     primary key (configuration_id, scheduled_for)
 );
 
+-- When the packs whose id's first byte, modulo parts, is part - 1 were last read.
+create table part_reading (
+    destination_id uuid not null references destination,
+    parts          integer not null check (parts between 1 and 256),
+    part           integer not null check (part between 1 and parts),
+    read_at        timestamptz not null,
+    run_id         uuid not null references run,
+    primary key (destination_id, parts, part)
+);
+
+-- What checks have found; a pack without a name is damage to the structure.
+create table damage (
+    id             bigint generated always as identity primary key,
+    destination_id uuid not null references destination,
+    pack           text not null,
+    missing        boolean not null default false,
+    snapshot_ids   text[] not null,
+    found_at       timestamptz not null,
+    run_id         uuid not null references run,
+    cleared_at     timestamptz
+);
+create unique index damage_known on damage (destination_id, pack) where cleared_at is null;
+
+-- How much a repository stored, one row a day.
+create table repository_stats (
+    destination_id           uuid not null references destination,
+    day                      date not null,
+    measured_at              timestamptz not null,
+    raw_size                 bigint not null,
+    uncompressed_size        bigint not null,
+    restore_size             bigint not null,
+    snapshots_count          integer not null,
+    compression_ratio        double precision not null,
+    compression_space_saving double precision not null,
+    primary key (destination_id, day)
+);
+
+-- Only where a person has set another price than the one that Holdfast knows.  In USD.
+create table storage_price (
+    provider     text primary key,
+    per_tb_month double precision not null check (per_tb_month >= 0),
+    updated_at   timestamptz not null
+);
+
 -- Events to publish, written in the transaction that made them true.
 create table outbox (
     id         bigint generated always as identity primary key,
     event_id   uuid not null,
     type       text not null,
     payload    bytea not null,
-    created_at timestamptz not null default now()
+    created_at timestamptz not null default now(),
+    -- It could not be published and never can be; kept for a look, in the way of no other.
+    set_aside_at     timestamptz,
+    set_aside_reason text not null default ''
 );

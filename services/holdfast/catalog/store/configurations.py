@@ -100,3 +100,11 @@ async def delete(connection: Connection, configuration_id: UUID, now: datetime) 
     """Take it out of use; False when there is none."""
     row = await connection.fetchrow(SQL["delete_configuration"], configuration_id, now)
     return row is not None
+
+
+async def bring_back(
+    connection: Connection, configuration_id: UUID, app_id: UUID, policy_id: UUID, now: datetime
+) -> None:
+    """Keep one that only the tags of snapshots tell of; switched off, and never due."""
+    for statement in ("bring_back", "bring_back_deleted"):
+        await connection.execute(SQL[statement], configuration_id, app_id, policy_id, now)

@@ -4,19 +4,35 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+import msgspec
+
 from holdfast.catalog.store.pool import Connection
-from holdfast.catalog.store.rows import refusals, to_structs
+from holdfast.catalog.store.rows import refusals, still_used
 from holdfast.catalog.store.sql import load
+from holdfast.events.run import DeviceProbeResult
 from holdfast.events.views import DeviceView
+from holdfast.storage.base import fingerprint_of
 
 SQL = load("devices")
 
 
-async def add(connection: Connection, device: DeviceView) -> None:
+async def add(connection: Connection, device: DeviceView, sealed: bytes | None) -> None:
     """Keep a device; ConflictError when its name is taken."""
     with refusals():
         await connection.execute(
-            SQL["add_device"], device.id, device.name, device.type, device.site, device.created_at
+            SQL["add_device"],
+            device.id,
+            device.name,
+            device.type,
+            device.site,
+            device.ssh_host or "",
+            device.ssh_port or 22,
+            device.ssh_user or "",
+            device.ssh_host_key or "",
+            device.sudo,
+            sealed,
+            device.created_at,
         )
 
 
@@ -29,7 +45,7 @@ async def add_first(
 
 async def listed(connection: Connection) -> tuple[DeviceView, ...]:
     """All devices, by name."""
-    return to_structs(await connection.fetch(SQL["devices"]), DeviceView)
+    return tuple(_view(row) for row in await connection.fetch(SQL["devices"], None))
 
 
 async def find(connection: Connection, device_id: UUID) -> DeviceView | None:
@@ -39,5 +55,58 @@ async def find(connection: Connection, device_id: UUID) -> DeviceView | None:
 
 async def found(connection: Connection, device_ids: Sequence[UUID]) -> dict[UUID, DeviceView]:
     """Those that are there, by id."""
-    rows = to_structs(await connection.fetch(SQL["devices_by_id"], device_ids), DeviceView)
-    return {each.id: each for each in rows}
+    rows = await connection.fetch(SQL["devices"], device_ids)
+    return {row["id"]: _view(row) for row in rows}
+
+
+async def lock(connection: Connection, device_id: UUID) -> DeviceView | None:
+    """One device that nobody else changes before the transaction ends, or None."""
+    await connection.execute(SQL["lock_device"], device_id)
+    return await find(connection, device_id)
+
+
+async def update(connection: Connection, device: DeviceView, sealed: bytes | None) -> None:
+    """Write what a person may change; without *sealed* its secrets stay."""
+    with refusals():
+        await connection.execute(
+            SQL["update_device"],
+            device.id,
+            device.name,
+            device.ssh_host or "",
+            device.ssh_port or 22,
+            device.ssh_user or "",
+            device.ssh_host_key or "",
+            device.sudo,
+            sealed,
+        )
+
+
+async def probed(
+    connection: Connection,
+    device_id: UUID,
+    result: DeviceProbeResult,
+    asked_for: str,
+    now: datetime,
+) -> None:
+    """It was reached, with *asked_for* as the wish for its host key."""
+    await connection.execute(
+        SQL["device_probed"], device_id, result, now, result.host_key, asked_for
+    )
+
+
+async def sealed_secrets(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:
+    """What opens those that are reached over SSH, still sealed."""
+    rows = await connection.fetch(SQL["device_secrets"], ids)
+    return {row["id"]: row["sealed_secrets"] for row in rows}
+
+
+async def remove(connection: Connection, device_id: UUID) -> None:
+    """Forget it.  ConflictError while something refers to it."""
+    with still_used():
+        await connection.execute(SQL["remove_device"], device_id)
+
+
+def _view(row: asyncpg.Record) -> DeviceView:
+    key = row["ssh_host_key"] or ""
+    fingerprint = key if key.startswith("SHA256:") else fingerprint_of(key)
+    return msgspec.convert({**row, "ssh_host_key_fingerprint": fingerprint or None}, DeviceView)

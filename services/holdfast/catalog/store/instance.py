@@ -1,14 +1,12 @@
-"""The instance's own rows: who it is, and its keys, wrapped and sealed."""
+"""The instance's own row: who it is, and when its recovery kit was handed out."""
 
 from datetime import datetime
 from uuid import UUID
 
-import msgspec
-
 from holdfast.catalog.store.pool import Connection
-from holdfast.catalog.store.rows import to_structs
+from holdfast.catalog.store.rows import the_row
 from holdfast.catalog.store.sql import load
-from holdfast.secretbox.keys import KdfParameters, WrappedKey
+from holdfast.events.views import RecoveryKitState, RecoveryKitStatus
 
 SQL = load("instance")
 
@@ -20,38 +18,19 @@ async def name_instance(connection: Connection, candidate: UUID, now: datetime) 
     return UUID(int=found.int)
 
 
-async def lock_keys(connection: Connection) -> None:
-    """Until the transaction ends, no other process makes keys."""
-    await connection.execute(SQL["lock_keys"])
+async def kit_was_made(connection: Connection, now: datetime) -> None:
+    """The recovery kit was handed out."""
+    await connection.execute(SQL["kit_was_made"], now)
 
 
-async def data_keys(connection: Connection) -> tuple[WrappedKey, ...]:
-    """All data keys, the one in use first."""
-    return to_structs(await connection.fetch(SQL["data_keys"]), WrappedKey)
-
-
-async def add_data_key(connection: Connection, row: WrappedKey, now: datetime) -> None:
-    """Keep one more data key; from now on it seals."""
-    await connection.execute(SQL["add_data_key"], row.id, row.master_key_id, row.wrapped, now)
-
-
-async def key_parameters(connection: Connection) -> KdfParameters | None:
-    """How the passphrase becomes the master key, if one was ever used."""
-    found = await connection.fetchval(SQL["key_parameters"])
-    return None if found is None else msgspec.convert(found, KdfParameters)
-
-
-async def add_key_parameters(connection: Connection, parameters: KdfParameters) -> None:
-    """Keep how the passphrase becomes the master key."""
-    await connection.execute(SQL["add_key_parameters"], parameters)
-
-
-async def receiver_key(connection: Connection) -> bytes | None:
-    """The private half of the catalog's own key, sealed, if it has been made."""
-    sealed: bytes | None = await connection.fetchval(SQL["receiver_key"])
-    return sealed
-
-
-async def add_receiver_key(connection: Connection, sealed_private: bytes) -> None:
-    """Keep the catalog's own key."""
-    await connection.execute(SQL["add_receiver_key"], sealed_private)
+async def kit_status(connection: Connection) -> RecoveryKitStatus:
+    """Whether somebody has a kit that opens everything."""
+    row = the_row(await connection.fetchrow(SQL["kit_state"]))
+    made_at = row["made_at"]
+    if not row["wanted"]:
+        state = RecoveryKitState.NOT_NEEDED
+    elif made_at is None:
+        state = RecoveryKitState.NEVER_MADE
+    else:
+        state = RecoveryKitState.OUTDATED if row["lacks_some"] else RecoveryKitState.CURRENT
+    return RecoveryKitStatus(state=state, made_at=made_at)

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.catalog.domain.cursor import Place
-from holdfast.catalog.domain.ledger import Verdict
+from holdfast.catalog.domain.ledger import VOID, Verdict
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import to_structs
 from holdfast.catalog.store.sql import load
@@ -29,8 +29,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 async def record(connection: Connection, rows: Sequence[Recorded], now: datetime) -> int:
     """Write what became of due times; how many were new.
 
-    What is on record already stays as it is, and where there never was such a configuration
-    nothing is written.
+    What is on record already stays as it is unless that is void, and where there never was
+    such a configuration nothing is written.
     """
     new = await connection.fetch(
         SQL["record_due"],
@@ -40,18 +40,19 @@ async def record(connection: Connection, rows: Sequence[Recorded], now: datetime
         [each.verdict.reason for each in rows],
         [each.run_id for each in rows],
         now,
+        VOID,
     )
     return len(new)
 
 
 async def recorded(
     connection: Connection, due: Sequence[tuple[UUID, datetime]]
-) -> frozenset[tuple[UUID, datetime]]:
-    """Those of the configurations' due times that are on record."""
+) -> dict[tuple[UUID, datetime], datetime]:
+    """Those of the configurations' due times that are on record, and since when."""
     rows = await connection.fetch(
         SQL["recorded"], [each[0] for each in due], [each[1] for each in due]
     )
-    return frozenset((row["configuration_id"], row["scheduled_for"]) for row in rows)
+    return {(row["configuration_id"], row["scheduled_for"]): row["recorded_at"] for row in rows}
 
 
 async def past(
@@ -74,8 +75,8 @@ async def prune_was_due(
 async def schedules(
     connection: Connection, after_id: UUID | None, limit: int
 ) -> tuple[ScheduleEntry, ...]:
-    """A page of all that comes due, by id, and one more if there is."""
-    rows = await connection.fetch(SQL["schedules"], after_id, limit + 1)
+    """A page of all that comes due, by id: at least *limit* if there are, and all of the last."""
+    rows = await connection.fetch(SQL["schedules"], after_id, limit)
     return to_structs(rows, ScheduleEntry)
 
 

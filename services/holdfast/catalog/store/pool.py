@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Literal
 
 import asyncpg
 import msgspec
@@ -11,6 +11,7 @@ from asyncpg.pool import PoolConnectionProxy
 from holdfast.kernel.errors import UnavailableError
 
 Connection = asyncpg.Connection | PoolConnectionProxy
+Pool = asyncpg.Pool
 """What the functions of the store take: a connection, from the pool or not."""
 
 STATEMENT_SECONDS = 30
@@ -61,9 +62,14 @@ def _to_json(value: Any) -> str:
 
 
 @asynccontextmanager
-async def transaction(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
-    """One connection in one transaction; a database that is away is DatabaseUnavailableError."""
-    async with reading(pool) as connection, connection.transaction():
+async def transaction(
+    pool: asyncpg.Pool, *, isolation: Literal["repeatable_read"] | None = None
+) -> AsyncIterator[Connection]:
+    """One connection in one transaction; a database that is away is DatabaseUnavailableError.
+
+    With *isolation* every statement in it reads the same moment.
+    """
+    async with reading(pool) as connection, connection.transaction(isolation=isolation):
         yield connection
 
 

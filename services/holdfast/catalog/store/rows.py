@@ -19,11 +19,21 @@ _TAKEN = {
         "Another destination is at this place.",
         "Use that one, or choose another path or prefix.",
     ),
+    "credential_change_destination_id_key": (
+        "New credentials of this destination are being tried.",
+        "Wait for that run, or cancel it.",
+    ),
     "policy_name_key": ("Another policy has this name.", "Choose another name."),
     "configuration_tie": (
         "The app has a configuration with this policy already.",
         "Change or delete that one.",
     ),
+}
+
+_IN_USE = {
+    "app_device_id_fkey": "An app is on this device.",
+    "destination_local_device_id_fkey": "A destination is, or was, on this device.",
+    "run_device_id_fkey": "There are runs of this device in the history.",
 }
 
 _UNKNOWN = {
@@ -49,6 +59,16 @@ def the_row(row: asyncpg.Record | None) -> asyncpg.Record:
     if row is None:
         raise LookupError("A statement that always returns a row returned none.")
     return row
+
+
+@contextmanager
+def still_used() -> Iterator[None]:
+    """A row that others refer to stays: ConflictError tells by what."""
+    try:
+        yield
+    except asyncpg.ForeignKeyViolationError as error:
+        message = _IN_USE.get(error.constraint_name or "", "It is still in use.")
+        raise ConflictError(message, detail=str(error)) from error
 
 
 @contextmanager

@@ -101,6 +101,31 @@ async def add(connection: Connection, new: Sequence[NewRun]) -> frozenset[UUID]:
     return frozenset(row["id"] for row in added)
 
 
+async def add_ended(
+    connection: Connection, new: NewRun, destination_id: UUID, ended_at: datetime
+) -> None:
+    """Keep a run of the past, with one destination more if it is kept already."""
+    work = new.work
+    await connection.execute(
+        SQL["add_ended"],
+        work.run_id,
+        new.operation,
+        new.trigger,
+        new.configuration_id,
+        new.app_id,
+        destination_id,
+        work.TYPE,
+        work,
+        work.occurred_at,
+        ended_at,
+    )
+
+
+async def set_result(connection: Connection, run_id: UUID, result: Result) -> None:
+    """Say more of what an ended run came to."""
+    await connection.execute(SQL["set_result"], run_id, result)
+
+
 def _columns(new: NewRun) -> tuple[Any, ...]:
     """As ``add_run`` takes them."""
     work = new.work
@@ -137,8 +162,7 @@ async def admit_queued(connection: Connection, now: datetime) -> tuple[UUID, ...
         row = to_struct(the_row(await connection.fetchrow(SQL["admit_run"], run_id, now)), RunRow)
         await connection.execute(SQL["start_snapshots"], run_id)
         # Admitted again after a wait: its old id would be dropped as a repeat.
-        event = msgspec.structs.replace(row.event, event_id=new_id()) if row.claim else row.event
-        await outbox.add(connection, event)
+        await outbox.add_work(connection, row.work_type, row.work, new_id() if row.claim else None)
     return admitted
 
 
@@ -236,6 +260,19 @@ async def pending_retries(
     """Retries of configurations that have not started."""
     rows = await connection.fetch(SQL["pending_retries"], configuration_ids)
     return tuple(row["id"] for row in rows)
+
+
+async def queued_forget(
+    connection: Connection, configuration_id: UUID, destination_id: UUID
+) -> RunRow | None:
+    """The forget of a configuration at a destination that has not started, if there is one."""
+    row = await connection.fetchrow(SQL["queued_forget"], configuration_id, destination_id)
+    return None if row is None else to_struct(row, RunRow)
+
+
+async def rework(connection: Connection, run_id: UUID, work: Work) -> None:
+    """Have a queued run do *work* in place of what it was to do."""
+    await connection.execute(SQL["rework"], run_id, work)
 
 
 async def unfinished_backups(

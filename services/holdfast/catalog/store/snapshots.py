@@ -1,7 +1,7 @@
 """Snapshots: one row for each destination of a backup run."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,15 +10,22 @@ import msgspec
 from holdfast.catalog.domain.cursor import Place
 from holdfast.catalog.domain.run import Ended
 from holdfast.catalog.store.pool import Connection
-from holdfast.catalog.store.rows import to_structs
+from holdfast.catalog.store.rows import to_struct, to_structs
 from holdfast.catalog.store.sql import load
 from holdfast.events.queries import ListSnapshots, SnapshotFact
 from holdfast.events.run import Failure, RunStatus
-from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
+from holdfast.events.snapshot import (
+    FoundSnapshot,
+    SnapshotCompleted,
+    SnapshotFailed,
+)
 from holdfast.events.views import SnapshotView
 from holdfast.events.work import BackupRequested
 
 SQL = load("snapshots")
+
+TOOL_TAGS = ("plan:", "ar:location:")
+"""By which Backrest and autorestic say what a snapshot is of."""
 
 
 async def add_rows(connection: Connection, works: Iterable[BackupRequested], now: datetime) -> None:
@@ -61,7 +68,8 @@ async def complete(connection: Connection, event: SnapshotCompleted) -> bool:
         event.unreadable_files,
         event.unreadable_count,
         event.started_at,
-        event.occurred_at,
+        # As restic has it: when the repository is all that is left, it says the same.
+        event.started_at + timedelta(seconds=event.duration_seconds),
     )
     return done is not None
 
@@ -78,6 +86,87 @@ async def fail(connection: Connection, event: SnapshotFailed) -> bool:
         event.occurred_at,
     )
     return done is not None
+
+
+class Owner(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose a snapshot is, as far as that is known."""
+
+    configuration_id: UUID | None = None
+    app_id: UUID | None = None
+
+
+class FoundRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a snapshot that was found is on record as."""
+
+    id: UUID
+    run_id: UUID
+    """That made it, or that found it when nobody knows who made it."""
+    owner: Owner
+
+
+async def is_owned(connection: Connection, destination_id: UUID, restic_id: str) -> bool | None:
+    """Whether it is on record as somebody's; None: it is not on record.
+
+    One of the same repository under a destination that was removed comes over.
+    """
+    await connection.execute(SQL["move_found"], restic_id, destination_id)
+    owned: bool | None = await connection.fetchval(SQL["is_known"], destination_id, restic_id)
+    return owned
+
+
+async def drop_unowned(connection: Connection, destination_id: UUID, restic_id: str) -> None:
+    """It comes on record anew, as somebody's."""
+    await connection.execute(SQL["drop_unowned"], destination_id, restic_id)
+
+
+async def owner_by_id(connection: Connection, configuration_id: UUID, app_id: UUID | None) -> Owner:
+    """The configuration of that id, deleted or not, with its app; otherwise the app alone."""
+    row = await connection.fetchrow(SQL["owner_by_id"], configuration_id, app_id)
+    return Owner() if row is None else to_struct(row, Owner)
+
+
+async def owner_by_paths(
+    connection: Connection, destination_id: UUID, found: FoundSnapshot
+) -> Owner:
+    """The one configuration that backs up exactly these paths of that host to the destination,
+    or whose app another tool named in a tag."""
+    names = [
+        tag.removeprefix(mark) for tag in found.tags for mark in TOOL_TAGS if tag.startswith(mark)
+    ]
+    rows = await connection.fetch(
+        SQL["owner_by_paths"], destination_id, found.hostname, sorted(found.paths), names
+    )
+    return to_struct(rows[0], Owner) if len(rows) == 1 else Owner()
+
+
+async def add_found(
+    connection: Connection,
+    row: FoundRow,
+    destination_id: UUID,
+    found: FoundSnapshot,
+    now: datetime,
+) -> None:
+    """Record a snapshot that is in a repository."""
+    await connection.execute(
+        SQL["add_found"],
+        row.id,
+        row.run_id,
+        row.owner.configuration_id,
+        row.owner.app_id,
+        destination_id,
+        found.restic_snapshot_id,
+        found.hostname,
+        found.paths,
+        found.files_new,
+        found.files_changed,
+        found.files_unmodified,
+        found.data_added,
+        found.data_added_packed,
+        found.total_bytes_processed,
+        found.duration_seconds,
+        found.taken_at,
+        now,
+    )
 
 
 async def end_rest(

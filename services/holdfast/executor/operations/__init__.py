@@ -6,24 +6,34 @@ from typing import Any
 from holdfast.events.base import Work
 from holdfast.events.work import (
     BackupRequested,
+    CheckRequested,
+    DeviceProbeRequested,
     ForgetAdmitted,
+    ImportRequested,
     InitRequested,
     ProbeRequested,
     ProtectRequested,
     PruneAdmitted,
+    RebuildRequested,
     RestoreRequested,
+    RotatePasswordRequested,
     UndeleteRequested,
 )
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.operations import (
     backup,
+    check,
+    device_probe,
     forget,
+    import_,
     init,
     probe,
     protect,
     prune,
+    rebuild,
     restore,
+    rotate_password,
     undelete,
 )
 
@@ -36,6 +46,11 @@ OPERATES: dict[type[Work], Operate] = {
     PruneAdmitted: prune.run,
     InitRequested: init.run,
     ProbeRequested: probe.run,
+    ImportRequested: import_.run,
+    DeviceProbeRequested: device_probe.run,
+    CheckRequested: check.run,
+    RotatePasswordRequested: rotate_password.run,
+    RebuildRequested: rebuild.run,
     ProtectRequested: protect.run,
     UndeleteRequested: undelete.run,
 }

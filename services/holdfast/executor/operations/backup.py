@@ -32,6 +32,7 @@ from holdfast.executor.domain import (
 )
 from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.locks import LockWaitError, unless_locked
+from holdfast.executor.manifest import carry_settings
 from holdfast.executor.reach import reach
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
 from holdfast.kernel.errors import HoldfastError
@@ -68,6 +69,7 @@ async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
             waits = waits or locked
     if waits is not None:
         raise waits
+    await carry_settings(attempt, work)
     return backup_outcome(outcomes)
 
 
@@ -131,7 +133,11 @@ async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -
             f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
         ) from error
     _tell(attempt, target, _all_of(result.summary))
-    return _made(result, began, seconds_between(began, attempt.deps.now()))
+    summary = result.summary
+    began = summary.backup_start or began
+    ended = summary.backup_end or attempt.deps.now()
+    # restic's own times, which are in the snapshot as well.
+    return _made(result, began, seconds_between(began, ended))
 
 
 async def _adopt(work: BackupRequested, restic: Restic, before: Snapshot) -> Made:

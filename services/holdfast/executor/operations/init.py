@@ -3,43 +3,26 @@
 It ends with a repository that opens, or with nothing left behind.
 """
 
-import re
-from collections.abc import Sequence
+from msgspec.structs import replace
 
 from holdfast.events.run import InitResult, RunStatus
 from holdfast.events.work import InitRequested
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.hold import Reason, StoppedError
+from holdfast.executor.key_files import KeysOf
+from holdfast.executor.repositories import pinned
 from holdfast.executor.takeover import clear_predecessors_lock, end_predecessor
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import config, init
 from holdfast.restic.errors import RepositoryExistsError, WrongPasswordError
 from holdfast.restic.keyfile import make_quick
-from holdfast.storage.base import Backend, Found
+from holdfast.storage.base import Backend, Found, fingerprint_of
 from holdfast.storage.errors import DebrisError, ForeignRepositoryError
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
-
-
-class KeysOf:
-    """A storage's key files, as ``make_quick`` wants them."""
-
-    def __init__(self, storage: Backend) -> None:
-        self._storage = storage
-
-    async def names(self) -> Sequence[str]:
-        # What else may be there is a key that was being written when somebody died.
-        names = await self._storage.list_keys()
-        return [name for name in names if re.fullmatch(r"[0-9a-f]{64}", name)]
-
-    async def read(self, name: str) -> bytes:
-        return await self._storage.read_key(name)
-
-    async def write(self, name: str, content: bytes) -> None:
-        await self._storage.write_key(name, content)
 
 
 class Made:
@@ -51,10 +34,12 @@ class Made:
 async def run(attempt: Attempt, work: InitRequested) -> Outcome:
     """Whatever stops it, what it made is taken away again.
 
-    With the run goes the only record of the password: a repository that stayed behind
-    would be in the way for ever.
+    When that fails, because the storage is away, say, the catalog still knows the password:
+    who adds the place again adopts what stayed behind.
     """
     made = Made()
+    # Every connection of this run sees the same server, or none.
+    work = replace(work, address=await attempt.hold.guard(pinned(work.address)))
     try:
         return await attempt.hold.guard(_init(attempt, work, made))
     except StoppedError as stopped:
@@ -85,9 +70,17 @@ async def _init(attempt: Attempt, work: InitRequested, made: Made) -> Outcome:
         made.yes, adopted = True, False
     if work.address.cheap_key:
         await _quicken(attempt, storage, restic)
+    found = await storage.probe(write=False)
     return Outcome(
         status=RunStatus.SUCCESS,
-        result=InitResult(repository_id=repository_id, adopted=adopted),
+        result=InitResult(
+            repository_id=repository_id,
+            adopted=adopted,
+            config_digest=found.config_digest,
+            host_key=work.address.sftp_host_key,
+            host_key_fingerprint=fingerprint_of(work.address.sftp_host_key),
+            free_bytes=found.free_bytes,
+        ),
     )
 
 

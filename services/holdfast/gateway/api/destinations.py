@@ -1,16 +1,19 @@
-"""Destinations: add, list, look at, test, remove."""
+"""Destinations: add, list, look at, change, test, remove."""
 
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, delete, get, post
+from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 
 from holdfast.events.queries import (
     GetDestination,
+    ImportSnapshots,
     ListDestinations,
+    RebuildFrom,
     RemoveDestination,
+    RotatePassword,
     TestDestination,
 )
 from holdfast.events.views import DestinationView, RunAccepted
@@ -18,8 +21,11 @@ from holdfast.gateway.api.problems import problems
 from holdfast.gateway.catalog_client import WAIT_SECONDS, CatalogClient
 from holdfast.gateway.schemas.destinations import (
     DestinationList,
+    DestinationPatch,
     LocalDestinationRequest,
+    RemovedDestination,
     S3DestinationRequest,
+    SftpDestinationRequest,
     TestOutcome,
     UndeleteRequest,
 )
@@ -70,6 +76,23 @@ class DestinationRoutes(Controller):
         """Answers when the destination is ready, which takes seconds, or failed."""
         return await catalog.add_destination(data)
 
+    @post(
+        "/sftp",
+        operation_id="addSftpDestination",
+        summary="Add a directory of an SFTP server, and make or adopt its repository",
+        responses=problems(409, 422, 504),
+    )
+    async def add_sftp(
+        self,
+        data: JSONBody[SftpDestinationRequest],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> DestinationView:
+        """Answers when it is ready, or failed; `sftp_host_key_fingerprint` is the pinned key's.
+
+        Compare it with what `ssh-keygen -lf` says on the server.
+        """
+        return await catalog.add_destination(data)
+
     @get(
         "/",
         operation_id="listDestinations",
@@ -94,10 +117,26 @@ class DestinationRoutes(Controller):
         """Without its secrets."""
         return await catalog.ask(GetDestination(destination_id=destination_id))
 
+    @patch(
+        "/{destination_id:uuid}",
+        operation_id="updateDestination",
+        summary="Change a destination; what is absent stays",
+        responses=problems(404, 409, 422, 504),
+    )
+    async def change(
+        self,
+        destination_id: FromPath[UUID],
+        data: JSONBody[DestinationPatch],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> DestinationView:
+        """Credentials are tried against the real place first; if that fails the old ones stay."""
+        return await catalog.change_destination(destination_id, data)
+
     @delete(
         "/{destination_id:uuid}",
         operation_id="removeDestination",
         summary="Take a destination out of use; its data stays where it is",
+        status_code=200,
         responses=problems(404, 409),
     )
     async def remove(
@@ -105,9 +144,50 @@ class DestinationRoutes(Controller):
         destination_id: FromPath[UUID],
         catalog: NamedDependency[SkipValidation[CatalogClient]],
         detach: FromQuery[bool] = False,
-    ) -> None:
-        """A conflict while policies use it, unless `detach` takes it out of them."""
+    ) -> RemovedDestination:
+        """A conflict while policies use it, unless `detach` takes it out of them.
+
+        Holdfast deletes no repository; the answer says where it stays.
+        """
+        view = await catalog.ask(GetDestination(destination_id=destination_id))
         await catalog.ask(RemoveDestination(destination_id=destination_id, detach=detach))
+        return RemovedDestination.of(view)
+
+    @post(
+        "/{destination_id:uuid}/import",
+        operation_id="importSnapshots",
+        summary="Look which snapshots are in a destination's repository",
+        status_code=202,
+        responses=problems(404),
+    )
+    async def import_snapshots(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunAccepted:
+        """Those that are not on record are listed once the run has ended.
+
+        Adopting a repository does it by itself.
+        """
+        return await catalog.ask(ImportSnapshots(destination_id=destination_id))
+
+    @post(
+        "/{destination_id:uuid}/rebuild",
+        operation_id="rebuildFromDestination",
+        summary="Bring settings and history back from what a repository carries",
+        status_code=202,
+        responses=problems(404),
+    )
+    async def rebuild(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunAccepted:
+        """The run looks for the settings; a second one, queued at its end, brings the snapshots.
+
+        What is here and differs stays as it is.
+        """
+        return await catalog.ask(RebuildFrom(destination_id=destination_id))
 
     @post(
         "/{destination_id:uuid}/test",
@@ -124,6 +204,21 @@ class DestinationRoutes(Controller):
         """Answers with `success` false, not with an error, when it cannot."""
         accepted = await catalog.ask(TestDestination(destination_id=destination_id))
         return TestOutcome.of(await catalog.wait_for_run(accepted.run_id, WAIT_SECONDS))
+
+    @post(
+        "/{destination_id:uuid}/rotate-password",
+        operation_id="rotateRepositoryPassword",
+        summary="Give the repository a new password",
+        status_code=202,
+        responses=problems(404, 409),
+    )
+    async def rotate_password(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunAccepted:
+        """Or finish a change that broke off. The recovery kit is to be made anew after it."""
+        return await catalog.ask(RotatePassword(destination_id=destination_id))
 
     @post(
         "/{destination_id:uuid}/undelete",

@@ -51,7 +51,7 @@ async def events(
 ) -> Stream:
     """Facts have an id, `run.progress` has none; the data are CloudEvents 1.0."""
     return Stream(
-        stream.open(last_event_id, chosen_types(types)),
+        await stream.open(last_event_id, chosen_types(types)),
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )

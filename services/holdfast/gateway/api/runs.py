@@ -15,7 +15,7 @@ from holdfast.gateway.catalog_client import CatalogClient
 
 
 class RunRoutes(Controller):
-    """Executions of operations: backup, restore, forget, prune, init, probe."""
+    """Executions of operations: backup, restore, forget, prune, check, init, probe."""
 
     path = "/backup/runs"
     tags = ("Runs",)

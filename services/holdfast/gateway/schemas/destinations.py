@@ -7,14 +7,30 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from holdfast.events.base import AwareTime
-from holdfast.events.queries import AddDestination, UndeleteDestination
+from holdfast.events.queries import (
+    AddDestination,
+    S3Provider,
+    UndeleteDestination,
+    UpdateDestination,
+)
 from holdfast.events.run import RunStatus
 from holdfast.events.views import DestinationView, RunView
-from holdfast.events.work import DestinationSecrets, DestinationType, LockMode, ObjectLock
+from holdfast.events.work import (
+    DestinationSecrets,
+    DestinationType,
+    LockMode,
+    ObjectLock,
+    S3Addressing,
+)
 from holdfast.gateway.schemas.text import (
     AbsolutePath,
+    AnyPath,
+    Certificates,
+    HostKey,
+    KeyText,
     Name,
     OptionalWord,
+    Port,
     Request,
     SecretText,
     Word,
@@ -62,12 +78,20 @@ class ObjectLockRequest(Request, frozen=True, kw_only=True):
 
 
 class S3DestinationRequest(Request, frozen=True, kw_only=True):
-    """A bucket of an S3-compatible store."""
+    """A bucket of an S3-compatible store.
+
+    `endpoint` may be left out for a provider whose hosts are known by their region.
+    """
 
     name: Name
-    endpoint: Word
+    endpoint: Word | UnsetType = UNSET
+    provider: S3Provider | UnsetType = UNSET
     bucket: Word
     region: OptionalWord = ""
+    addressing: S3Addressing = S3Addressing.AUTO
+    """Where the bucket's name goes: in the path, or in front of the host."""
+    ca_certificate: Certificates = ""
+    """Of the authority that signed the endpoint's own; then nothing else is trusted for it."""
     access_key: SecretText
     secret_key: SecretText
     prefix: OptionalWord = ""
@@ -98,7 +122,8 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
         return AddDestination(
             name=self.name,
             type=DestinationType.S3,
-            s3_endpoint=self.endpoint,
+            s3_endpoint=self.endpoint or "",
+            s3_provider=self.provider or None,
             s3_bucket=self.bucket,
             s3_region=self.region,
             s3_prefix=self.prefix,
@@ -107,8 +132,141 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
                 if self.object_lock is None
                 else ObjectLock(mode=self.object_lock.mode, days=self.object_lock.days)
             ),
+            s3_addressing=self.addressing,
+            s3_ca_certificate=self.ca_certificate,
             max_runs=self.max_runs,
             sealed_secrets=sealed_secrets,
+        )
+
+
+class SftpDestinationRequest(Request, frozen=True, kw_only=True):
+    """A directory of another machine, reached over SSH."""
+
+    name: Name
+    host: Word
+    port: Port = 22
+    user: Name
+    path: AnyPath
+    """The directory on the server; without a slash in front it is below the user's home."""
+    password: SecretText | UnsetType = UNSET
+    private_key: KeyText | UnsetType = UNSET
+    """In OpenSSH's or PEM form; one of password and private_key is needed."""
+    passphrase: SecretText | UnsetType = UNSET
+    """Opens the private key, if it is encrypted."""
+    host_key: HostKey | UnsetType = UNSET
+    """What the server must show; absent: what it shows now is trusted, and pinned."""
+    max_runs: RunLimit = 4
+    """How many runs it serves at once."""
+    repo_password: SecretText | UnsetType = UNSET
+    """Opens a repository that is there already; absent: one is made with a new password."""
+
+    def __repr__(self) -> str:
+        return f"SftpDestinationRequest(name={self.name!r}, …)"
+
+    def secrets(self) -> DestinationSecrets:
+        """What is to be sealed before it goes on the bus."""
+        return DestinationSecrets(
+            repo_password=self.repo_password or "",
+            sftp_password=self.password or "",
+            sftp_private_key=self.private_key or "",
+            sftp_passphrase=self.passphrase or "",
+        )
+
+    def query(self, sealed_secrets: bytes) -> AddDestination:
+        """The question to the catalog."""
+        return AddDestination(
+            name=self.name,
+            type=DestinationType.SFTP,
+            path=self.path,
+            sftp_host=self.host,
+            sftp_port=self.port,
+            sftp_user=self.user,
+            sftp_host_key=self.host_key or "",
+            max_runs=self.max_runs,
+            sealed_secrets=sealed_secrets,
+        )
+
+
+NewDestinationRequest = LocalDestinationRequest | S3DestinationRequest | SftpDestinationRequest
+
+
+class DestinationPatch(Request, frozen=True, kw_only=True):
+    """What is to change; what is absent stays.
+
+    Credentials, certificate and host key are tried first: they replace the old ones only when
+    they reach the same repository.  The other fields change at once.
+    """
+
+    name: Name | UnsetType = UNSET
+    enabled: bool | UnsetType = UNSET
+    """Backups leave out a destination that is not; restores still work."""
+    max_runs: RunLimit | UnsetType = UNSET
+    access_key: SecretText | UnsetType = UNSET
+    secret_key: SecretText | UnsetType = UNSET
+    maintenance_access_key: SecretText | UnsetType = UNSET
+    maintenance_secret_key: SecretText | UnsetType = UNSET
+    ca_certificate: Certificates | UnsetType = UNSET
+    """Empty: what the machine trusts."""
+    password: SecretText | UnsetType = UNSET
+    """Takes the place of a private key."""
+    private_key: KeyText | UnsetType = UNSET
+    """Takes the place of a password."""
+    passphrase: SecretText | UnsetType = UNSET
+    host_key: HostKey | UnsetType = UNSET
+    """Empty: what the server shows now is trusted, and pinned."""
+    repo_password: SecretText | UnsetType = UNSET
+    """If it was changed by other means than Holdfast."""
+
+    def __repr__(self) -> str:
+        return "DestinationPatch(…)"
+
+    def secrets(self) -> DestinationSecrets:
+        """What is to be sealed before it goes on the bus."""
+        return DestinationSecrets(
+            repo_password=self.repo_password or "",
+            s3_access_key=self.access_key or "",
+            s3_secret_key=self.secret_key or "",
+            s3_maintenance_access_key=self.maintenance_access_key or "",
+            s3_maintenance_secret_key=self.maintenance_secret_key or "",
+            sftp_password=self.password or "",
+            sftp_private_key=self.private_key or "",
+            sftp_passphrase=self.passphrase or "",
+        )
+
+    def query(self, destination_id: UUID, sealed_secrets: bytes) -> UpdateDestination:
+        """The question to the catalog."""
+        return UpdateDestination(
+            destination_id=destination_id,
+            name=self.name,
+            enabled=self.enabled,
+            max_runs=self.max_runs,
+            s3_ca_certificate=self.ca_certificate,
+            sftp_host_key=self.host_key,
+            sealed_secrets=sealed_secrets,
+        )
+
+
+class RemovedDestination(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination is out of use; what became of its data."""
+
+    id: UUID
+    data_kept: bool
+    message: str
+
+    @staticmethod
+    def of(view: DestinationView) -> "RemovedDestination":
+        """Holdfast never deletes a repository: that is for a person to do, at the place."""
+        place = {
+            DestinationType.LOCAL: f"{view.local_path} on its device",
+            DestinationType.S3: f"{view.s3_prefix or '(the top)'} of the bucket {view.s3_bucket}",
+            DestinationType.SFTP: f"{view.sftp_path} on {view.sftp_host}",
+        }[view.type]
+        return RemovedDestination(
+            id=view.id,
+            data_kept=True,
+            message=f"{view.name} is out of use. Its repository and all {view.total_snapshots} "
+            f"snapshots stay at {place}; they can still be restored. "
+            "To free the space, delete it there yourself.",
         )
 
 

@@ -46,6 +46,25 @@ AnyPath = Annotated[str, msgspec.Meta(min_length=1, max_length=4096, pattern=_PA
 SecretText = Annotated[
     str, msgspec.Meta(min_length=1, max_length=1024, pattern=_NO_NUL, description="A secret.")
 ]
+KeyText = Annotated[
+    str,
+    msgspec.Meta(
+        min_length=1, max_length=16_384, pattern=_NO_NUL, description="A private key, whole."
+    ),
+]
+Certificates = Annotated[
+    str,
+    msgspec.Meta(max_length=65_536, pattern=_NO_NUL, description="Certificates in PEM form."),
+]
+HostKey = Annotated[
+    str,
+    msgspec.Meta(
+        max_length=4096,
+        pattern=_NO_NUL,
+        description="An OpenSSH public key, or the SHA256 fingerprint of one.",
+        examples=["SHA256:uUwBlhjSRB9baoYpqzAzmPX68OPPMfUYEDw10qL/MBE"],
+    ),
+]
 CronText = Annotated[
     str,
     msgspec.Meta(
@@ -77,6 +96,9 @@ Jitter = Annotated[
     int, msgspec.Meta(ge=0, le=86_400, description="Seconds over which starts are spread.")
 ]
 Count = Annotated[int, msgspec.Meta(ge=0, le=100_000)]
+
+
+Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -228,7 +228,7 @@ def test_a_key_is_removed_by_its_whole_id_only() -> None:
 
 def test_check_reads_a_part_of_parts() -> None:
     assert check.argv(check.CheckOptions(read_part=(2, 7))) == (
-        "check", "--read-data-subset", "2/7",
+        "check", "--json=false", "--read-data-subset", "2/7",
     )  # fmt: skip
     with pytest.raises(InvalidRequestError):
         check.argv(check.CheckOptions(read_part=(8, 7)))

@@ -166,13 +166,40 @@ async def test_a_restore_that_lacks_files_names_them() -> None:
 
 
 async def test_a_check_that_finds_damage_has_run() -> None:
-    summary = '{"message_type":"summary","num_errors":2,"broken_packs":["ab"]}'
-    restic = scripted("check", Reply(stdout=[summary], exit_code=1))
+    bad, gone = "ab" * 32, "cd" * 32
+    said = [
+        f"pack {gone}: does not exist",
+        "error for tree 2391397e:",
+        f"pack {bad} contains 2 errors: [blob … failed: ReadFull: unexpected EOF]",
+        f"restic repair packs {gone} {bad}",
+        "Fatal: repository contains errors",
+    ]
+    read = [
+        "[0:00] 100.00%  1 / 1 snapshots",
+        "read group #2 of 6 data packs (out of total 17 packs in 3 groups",
+        "[0:00] 33.33%  2 / 6 packs",
+    ]
+    told: list[tuple[int, int]] = []
 
-    result = await check.run(restic)
+    result = await check.run(
+        scripted("check", Reply(stdout=read, stderr=said, exit_code=1)),
+        on_progress=lambda at: told.append((at.packs_done, at.packs)),
+    )
 
     assert not result.sound
-    assert result.summary.broken_packs == ("ab",)
+    assert (result.damaged_packs, result.missing_packs) == ((bad,), (gone,))
+    assert result.damaged_trees == ("2391397e",)
+    assert (result.packs_read, result.packs_in_repository) == (6, 17)
+    assert told == [(0, 6), (2, 6)]
+    assert "contains 2 errors" in result.detail
+
+
+async def test_a_check_that_the_network_broke_off_has_found_no_damage() -> None:
+    said = [f"pack {'ab' * 32} contains 1 errors: [dial tcp: connection refused]",
+            "Fatal: repository contains errors"]  # fmt: skip
+
+    with pytest.raises(errors.UnreachableError):
+        await check.run(scripted("check", Reply(stderr=said, exit_code=1)))
 
 
 async def test_a_check_that_could_not_run_is_an_error() -> None:

@@ -36,7 +36,18 @@ def test_files_are_in_the_data_directory_unless_named() -> None:
         ("HOLDFAST_CLAIM_SECONDS", "soon"),
         ("HOLDFAST_CLAIM_SECONDS", "0"),
         ("HOLDFAST_EXECUTOR_SLOTS", "-1"),
+        ("HOLDFAST_CLAIM_SECONDS", "inf"),
+        ("HOLDFAST_CLAIM_SECONDS", "nan"),
+        ("HOLDFAST_LOCK_WAIT_SECONDS", "-1"),
+        ("HOLDFAST_LOCK_WAIT_SECONDS", "1e300"),
+        ("HOLDFAST_EXECUTOR_SLOTS", "inf"),
+        ("HOLDFAST_EXECUTOR_SLOTS", "1.5"),
         ("HOLDFAST_RETRY_DELAYS", "1,two"),
+        ("HOLDFAST_RETRY_DELAYS", "300,-1"),
+        ("HOLDFAST_RETRY_DELAYS", "inf"),
+        ("HOLDFAST_POSTGRES_DSN", "garbage"),
+        ("HOLDFAST_POSTGRES_DSN", "mysql://db/holdfast"),
+        ("HOLDFAST_POSTGRES_DSN", "postgresql://db:port/holdfast"),
         ("HOLDFAST_TIMEZONE", "Mars/Base"),
         ("HOLDFAST_LOG_LEVEL", "loud"),
         ("HOLDFAST_HEALTH_LISTEN", "8701x"),
@@ -45,3 +56,17 @@ def test_files_are_in_the_data_directory_unless_named() -> None:
 def test_what_will_not_do_is_named(name: str, value: str) -> None:
     with pytest.raises(InvalidRequestError, match=name):
         Settings.from_environment({name: value})
+
+
+def test_a_postgres_address_that_will_not_do_is_not_repeated() -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        Settings.from_environment({"HOLDFAST_POSTGRES_DSN": "db://holdfast:open-sesame@db/x"})
+
+    assert "open-sesame" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "dsn", ["postgres://db/x", "postgresql://u:p@db:5432/x", "postgresql:///x?host=/run"]
+)
+def test_a_postgres_address_is_taken_as_it_is(dsn: str) -> None:
+    assert Settings.from_environment({"HOLDFAST_POSTGRES_DSN": dsn}).postgres_dsn == dsn

@@ -5,7 +5,7 @@ import pytest
 from holdfast.kernel.errors import InvalidRequestError
 from holdfast.kernel.secret import Secret
 from holdfast.storage.base import S3Target
-from holdfast.storage.s3_address import endpoint_url, repository_url
+from holdfast.storage.s3_address import endpoint_url, is_virtual_host, repository_url
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,29 @@ def test_the_repository_url_is_as_restic_wants_it(prefix: str, url: str) -> None
     )
 
     assert repository_url(target) == url
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "bucket", "told", "virtual"),
+    [
+        ("s3.eu-central-1.amazonaws.com", "house", None, True),
+        ("s3.eu-central-1.amazonaws.com", "house.lan", None, False),
+        ("s3.eu-central-1.amazonaws.com", "house", False, False),
+        ("s3.us-west-002.backblazeb2.com", "house", None, False),
+        ("http://nas:9000", "house", None, False),
+        ("http://nas:9000", "house", True, True),
+    ],
+)
+def test_where_the_buckets_name_goes(
+    endpoint: str, bucket: str, told: bool | None, virtual: bool
+) -> None:
+    target = S3Target(
+        endpoint=endpoint,
+        bucket=bucket,
+        region="",
+        access_key=Secret("a"),
+        secret_key=Secret("s"),
+        virtual_host=told,
+    )
+
+    assert is_virtual_host(target) is virtual

@@ -63,3 +63,17 @@ update configuration
    set deleted_at = $2, updated_at = $2, enabled = false
  where id = $1 and deleted_at is null
 returning id;
+
+-- name: bring_back
+-- Only tags tell of it: it is switched off.
+insert into configuration (id, app_id, policy_id, enabled, enabled_at, created_at, updated_at)
+select $1::uuid, $2::uuid, $3::uuid, false, $4::timestamptz, $4::timestamptz, $4::timestamptz
+ where not exists (
+       select from configuration where app_id = $2 and policy_id = $3 and deleted_at is null);
+
+-- name: bring_back_deleted
+-- Its app has one with that policy already: it is there for its snapshots alone.
+insert into configuration (id, app_id, policy_id, enabled, enabled_at, deleted_at, created_at,
+                           updated_at)
+values ($1, $2, $3, false, $4, $4, $4, $4)
+on conflict (id) do nothing;

@@ -7,30 +7,13 @@ on conflict do nothing;
 -- name: instance_id
 select id from instance;
 
--- name: lock_keys
--- One process at a time looks for keys and makes what is missing.
-lock table data_key in share row exclusive mode;
+-- name: kit_was_made
+update instance set recovery_kit_at = $1;
 
--- name: data_keys
--- Newest first: the first seals, all of them open.
-select id, master_key_id, wrapped
-  from data_key
- order by created_at desc, id desc;
-
--- name: add_data_key
-insert into data_key (id, master_key_id, wrapped, created_at)
-values ($1, $2, $3, $4);
-
--- name: key_parameters
-select parameters from master_key_parameters;
-
--- name: add_key_parameters
-insert into master_key_parameters (parameters)
-values ($1);
-
--- name: receiver_key
-select sealed_private from receiver_key;
-
--- name: add_receiver_key
-insert into receiver_key (sealed_private)
-values ($1);
+-- name: kit_state
+select i.recovery_kit_at as made_at,
+       coalesce(bool_or(d.id is not null), false) as wanted,
+       coalesce(bool_or(not d.in_recovery_kit), false) as lacks_some
+  from instance i
+  left join destination d on d.state = 'ready'
+ group by i.recovery_kit_at;

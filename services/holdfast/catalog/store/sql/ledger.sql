@@ -1,15 +1,18 @@
 -- name: record_due
--- Rows for those that are new, and whose configuration there ever was.
+-- Rows for those that are new, or whose row is void, and whose configuration there ever was.
 insert into expected_run (configuration_id, scheduled_for, outcome, reason, run_id, recorded_at)
 select c.id, due.scheduled_for, due.outcome, due.reason, due.run_id, $6
   from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::uuid[])
          as due (configuration_id, scheduled_for, outcome, reason, run_id)
   join configuration c on c.id = due.configuration_id
-on conflict (configuration_id, scheduled_for) do nothing
+on conflict (configuration_id, scheduled_for) do update
+   set outcome = excluded.outcome, reason = excluded.reason, run_id = excluded.run_id,
+       recorded_at = excluded.recorded_at
+ where expected_run.scheduled_for <= $6 and $6 + $7::interval < expected_run.recorded_at
 returning configuration_id;
 
 -- name: recorded
-select configuration_id, scheduled_for
+select configuration_id, scheduled_for, recorded_at
   from expected_run
   join unnest($1::uuid[], $2::timestamptz[]) as due (configuration_id, scheduled_for)
  using (configuration_id, scheduled_for);
@@ -29,7 +32,8 @@ update destination
  where id = $1;
 
 -- name: schedules
--- A page by id, after one or from the start.  Backups by configuration, prunes by destination;
+-- A page by id, after one or from the start, and no id is cut in two.  Backups by
+-- configuration, prunes and checks by destination;
 -- only times after "after" count.  What is switched off is there, too: its due times are put
 -- on record as skipped.
 with entry as (
@@ -45,13 +49,16 @@ with entry as (
      where c.deleted_at is null
        and ($1::uuid is null or c.id > $1)
     union all
-    select 'prune', d.id, d.prune_schedule, d.prune_timezone,
-           coalesce(d.last_prune_due_at, d.created_at), 0, null, null
+    select work.kind, d.id, work.schedule, d.prune_timezone,
+           coalesce(work.last_due_at, d.created_at), 0, null, null
       from destination d
-     where d.state = 'ready' and d.enabled and d.prune_schedule <> ''
+     cross join lateral (values
+           ('prune', d.prune_schedule, d.last_prune_due_at),
+           ('check', d.check_schedule, d.last_check_due_at)) work (kind, schedule, last_due_at)
+     where d.state = 'ready' and d.enabled and work.schedule <> ''
        and ($1::uuid is null or d.id > $1)
 )
-select * from entry order by id limit $2;
+select * from entry order by id fetch first $2 rows with ties;
 
 -- name: schedules_of
 -- Those of some configurations.

@@ -7,6 +7,21 @@ values ($1, $2, $3, 'queued', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $
 on conflict (id) do nothing
 returning id;
 
+-- name: add_ended
+-- A run of the past, known by what it left in a repository; one more destination when it is known.
+insert into run (id, operation, trigger, status, configuration_id, app_id, destination_ids,
+                 exclusive, work_type, work, queued_at, admitted_at, started_at, completed_at)
+values ($1, $2, $3, 'success', $4, $5, array[$6::uuid], false, $7, $8, $9, $9, $9, $10)
+on conflict (id) do update
+   set destination_ids = run.destination_ids || excluded.destination_ids,
+       started_at = least(run.started_at, excluded.started_at),
+       queued_at = least(run.queued_at, excluded.queued_at),
+       completed_at = greatest(run.completed_at, excluded.completed_at)
+ where run.trigger = excluded.trigger and not run.destination_ids @> excluded.destination_ids;
+
+-- name: set_result
+update run set result = $2 where id = $1;
+
 -- name: lock_admission
 -- One transaction admits at a time; the others wait, and then see what it took.
 select pg_advisory_xact_lock(hashtext('holdfast admission'));
@@ -103,6 +118,20 @@ select id
  where configuration_id = any($1::uuid[]) and status = 'queued' and trigger = 'retry'
  order by id
    for update;
+
+-- name: queued_forget
+-- One that has not started yet.
+select id, operation, trigger, status, configuration_id, app_id, device_id, destination_ids,
+       attempt, claim, claim_expires_at, deaths, waiting_since, work_type, work
+  from run
+ where operation = 'forget' and status = 'queued'
+   and configuration_id = $1 and $2::uuid = any(destination_ids)
+ order by queued_at
+ limit 1
+   for update;
+
+-- name: rework
+update run set work = $2 where id = $1 and status = 'queued';
 
 -- name: unfinished_backups
 -- The oldest of each.

@@ -22,6 +22,55 @@ update snapshot
  where id = $1 and status in ('queued', 'in_progress')
 returning id;
 
+-- name: move_found
+-- It was on record under a destination that was removed and led to the same repository.
+update snapshot s
+   set destination_id = $2, forgotten_at = null
+  from destination old, destination new
+ where s.restic_snapshot_id = $1
+   and old.id = s.destination_id and old.state = 'removed'
+   and new.id = $2 and new.id <> old.id and new.repository_id = old.repository_id
+returning s.id;
+
+-- name: is_known
+-- Whether it is on record, and as somebody's; no row: it is not.
+select configuration_id is not null
+  from snapshot
+ where destination_id = $1 and restic_snapshot_id = $2;
+
+-- name: drop_unowned
+-- It was found before anybody knew whose it is.
+delete from snapshot
+ where destination_id = $1 and restic_snapshot_id = $2 and configuration_id is null;
+
+-- name: owner_by_id
+select id as configuration_id, app_id from configuration where id = $1
+union all
+select null, id from app where id = $2
+   and not exists (select from configuration where id = $1);
+
+-- name: owner_by_paths
+select c.id as configuration_id, c.app_id
+  from configuration c
+  join app a on a.id = c.app_id
+  join device d on d.id = a.device_id
+  join policy_destination pd on pd.policy_id = c.policy_id
+ where pd.destination_id = $1
+   and c.deleted_at is null
+   and (a.name = any($4::text[]) or d.name = $2
+   and (select array_agg(path order by path collate "C")
+          from unnest(case when cardinality(c.include_paths) > 0
+                           then c.include_paths else a.paths end) as path) = $3::text[]);
+
+-- name: add_found
+insert into snapshot (id, run_id, configuration_id, app_id, destination_id, restic_snapshot_id,
+                      hostname, paths, status, files_new, files_changed, files_unmodified,
+                      data_added, data_added_packed, total_size, duration, started_at,
+                      completed_at, created_at)
+values ($1, $2, $3, $4, $5, $6, $7, $8, 'success', $9, $10, $11, $12, $13, $14, $15,
+        $16::timestamptz, $16::timestamptz + make_interval(secs => $15), $17)
+on conflict (id) do nothing;
+
 -- name: end_rest
 update snapshot
    set status = $2, failure = $3, completed_at = $4
@@ -45,7 +94,7 @@ update snapshot
 
 -- name: known_snapshots
 -- By the time of the backup's start: that is the time restic records.
-select restic_snapshot_id, started_at as time
+select restic_snapshot_id, started_at as time, status = 'success' as is_complete
   from snapshot
  where configuration_id = $1
    and destination_id = $2

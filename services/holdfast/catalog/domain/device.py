@@ -1,0 +1,98 @@
+"""What a device may be, and how it changes."""
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from holdfast.catalog.domain.destination import checked_secrets
+from holdfast.catalog.domain.ssh import checked_host, checked_host_key, checked_port
+from holdfast.catalog.domain.text import checked_name
+from holdfast.events.queries import CreateDevice, UpdateDevice
+from holdfast.events.views import DeviceView
+from holdfast.events.work import DestinationSecrets, DestinationType, DeviceAddress
+from holdfast.kernel.errors import InvalidRequestError
+
+LOCAL, SSH = "local", "ssh"
+
+_NOT_SSH = "Only a device of type 'ssh' has an address, a host key and credentials."
+
+
+def new_device(query: CreateDevice, device: DeviceView) -> DeviceView:
+    """*device*, whose id and time are set, with what *query* asks for.
+
+    InvalidRequestError names the field that will not do.
+    """
+    device = replace(device, name=checked_name(query.name), type=query.type)
+    if query.type == LOCAL:
+        if query.ssh_host or query.ssh_user or query.ssh_host_key or query.sealed_secrets:
+            raise InvalidRequestError("type: 'local' has no SSH address.", guidance=_NOT_SSH)
+        return device
+    if query.type != SSH:
+        raise InvalidRequestError(
+            f"type: {query.type!r} is not a kind of device.",
+            guidance="'local' is a machine with an executor of its own, 'ssh' one that an "
+            "executor reaches over SSH.",
+        )
+    return replace(
+        device,
+        ssh_host=checked_host(query.ssh_host),
+        ssh_port=checked_port(query.ssh_port),
+        ssh_user=checked_name(query.ssh_user, "user"),
+        ssh_host_key=checked_host_key(query.ssh_host_key),
+        sudo=query.sudo,
+    )
+
+
+def changed_device(device: DeviceView, query: UpdateDevice) -> DeviceView:
+    """*device* with what *query* changes.
+
+    Another host has another key: where it changes, the pinned key is given up unless a new one
+    is named.  InvalidRequestError names the field that will not do.
+    """
+    if query.name is not UNSET:
+        device = replace(device, name=checked_name(query.name))
+    ssh = (query.ssh_host, query.ssh_port, query.ssh_user, query.ssh_host_key, query.sudo)
+    if all(each is UNSET for each in ssh) and not query.sealed_secrets:
+        return device
+    if device.type != SSH:
+        raise InvalidRequestError("The device is no machine behind SSH.", guidance=_NOT_SSH)
+    if query.ssh_host is not UNSET:
+        host = checked_host(query.ssh_host)
+        moved = host != device.ssh_host
+        device = replace(device, ssh_host=host, ssh_host_key="" if moved else device.ssh_host_key)
+    if query.ssh_port is not UNSET:
+        device = replace(device, ssh_port=checked_port(query.ssh_port))
+    if query.ssh_user is not UNSET:
+        device = replace(device, ssh_user=checked_name(query.ssh_user, "user"))
+    if query.ssh_host_key is not UNSET:
+        device = replace(device, ssh_host_key=checked_host_key(query.ssh_host_key))
+    if query.sudo is not UNSET:
+        device = replace(device, sudo=query.sudo)
+    return device
+
+
+def checked_login(secrets: DestinationSecrets) -> DestinationSecrets:
+    """*secrets* if they let somebody in over SSH.  Raises InvalidRequestError."""
+    return checked_secrets(DestinationType.SFTP, secrets)
+
+
+def is_known(device: DeviceView) -> bool:
+    """Whether it is this machine, or one whose host key is pinned."""
+    return device.type != SSH or device.tested_at is not None
+
+
+def address_of(device: DeviceView) -> DeviceAddress:
+    """The same for an executor.  InvalidRequestError for a device without SSH."""
+    if device.type != SSH or device.ssh_host is None or device.ssh_user is None:
+        raise InvalidRequestError(
+            f"{device.name} is not reached over SSH.",
+            guidance="A local device is where its executor runs: 'holdfast doctor' looks at it.",
+        )
+    return DeviceAddress(
+        device_id=device.id,
+        name=device.name,
+        host=device.ssh_host,
+        port=device.ssh_port or 22,
+        user=device.ssh_user,
+        host_key=device.ssh_host_key or "",
+        sudo=device.sudo,
+    )

@@ -1,0 +1,17 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+
+import click
+
+DATA = click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where Holdfast keeps its own things. [HOLDFAST_DATA, or ~/.local/share/holdfast]",
+)
+
+PASSPHRASE_FILE = click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="The passphrase is the file's first line; without it you are asked.",
+)
