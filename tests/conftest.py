@@ -1,11 +1,13 @@
 """Fixtures that several rings share.  Helpers live in ``support``, not here."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from holdfast.restic.binary import find_restic
+from support.radosgw import INSTALL, Radosgw, missing_programs
 from support.servers import NatsServer, PostgresServer, RcloneS3
 from support.sshd import Sshd, sshd_binary
 
@@ -71,6 +73,21 @@ def own_sshd(tmp_path: Path) -> Iterator[Sshd]:
     server = Sshd(tmp_path / "sshd")
     yield server
     server.stop()
+
+
+def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Radosgw]:
+    """A real Ceph gateway: object lock, bucket policies, users.  Where CI is root it must run."""
+    missing = missing_programs()
+    if missing:
+        reason = f"no Ceph here ({', '.join(missing)} missing): {INSTALL}"
+        if os.environ.get("CI") == "true" and os.geteuid() == 0:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    server = Radosgw(tmp_path_factory.mktemp("radosgw"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

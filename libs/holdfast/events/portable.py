@@ -67,6 +67,9 @@ class PortableDestination(Portable, frozen=True, kw_only=True):
     s3_prefix: str = ""
     s3_addressing: S3Addressing = S3Addressing.AUTO
     s3_ca_certificate: str = ""
+    s3_lock_mode: str = ""
+    """S3 Object Lock; empty: none."""
+    s3_lock_days: int = 0
     sftp_host: str = ""
     sftp_port: int = 22
     sftp_user: str = ""

@@ -20,6 +20,8 @@ EVENTS: dict[str, type[Event]] = {
         work.DeviceProbeRequested,
         work.RotatePasswordRequested,
         work.RebuildRequested,
+        work.ProtectRequested,
+        work.UndeleteRequested,
         run.RunProgress,
         run.RunCompleted,
         run.RunCancelRequested,

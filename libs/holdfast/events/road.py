@@ -56,6 +56,8 @@ ROADS: dict[type[Event], Road] = {
     work.DeviceProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.RotatePasswordRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.RebuildRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.ProtectRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.UndeleteRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     run.RunProgress: _road(
         EXECUTOR, GATEWAY, "At most one a second for a run and destination; may be lost."
     ),

@@ -23,6 +23,8 @@ class Operation(StrEnum):
     CHECK = "check"
     ROTATE_PASSWORD = "rotate_password"  # noqa: S105 - an operation, not a password
     REBUILD = "rebuild"
+    PROTECT = "protect"
+    UNDELETE = "undelete"
 
 
 class RunStatus(StrEnum):
@@ -194,6 +196,29 @@ class RotatePasswordResult(msgspec.Struct, frozen=True, kw_only=True, tag="rotat
     removed_keys: int
 
 
+class ProtectResult(msgspec.Struct, frozen=True, kw_only=True, tag="protect"):
+    """Object Lock holds what a repository consists of."""
+
+    retained: int
+    """Objects that cannot be deleted now."""
+    renewed: int
+    """Of these, so many were given a new time."""
+    swept: int
+    """Versions deleted long ago whose retention has ended: gone for good."""
+    swept_bytes: int
+
+
+class UndeleteResult(msgspec.Struct, frozen=True, kw_only=True, tag="undelete"):
+    """A repository stands as it stood."""
+
+    restored: int
+    """Objects that were deleted or overwritten."""
+    hidden: int
+    """Objects that were no part of a repository and were put out of its way."""
+    restic_snapshot_ids: tuple[str, ...] = ()
+    """Snapshots among what was brought back."""
+
+
 Result = (
     InitResult
     | ProbeResult
@@ -205,6 +230,8 @@ Result = (
     | PruneResult
     | CheckResult
     | RotatePasswordResult
+    | ProtectResult
+    | UndeleteResult
 )
 
 

@@ -26,6 +26,23 @@ class S3Addressing(StrEnum):
     """In front of the host."""
 
 
+class LockMode(StrEnum):
+    """How strongly S3 Object Lock holds."""
+
+    GOVERNANCE = "governance"
+    """A key that has the right to bypass it can delete."""
+
+    COMPLIANCE = "compliance"
+    """Nobody can, the account's owner included."""
+
+
+class ObjectLock(msgspec.Struct, frozen=True, kw_only=True):
+    """What is written cannot be deleted for so long."""
+
+    mode: LockMode
+    days: int
+
+
 class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a repository is, without what opens it."""
 
@@ -55,6 +72,7 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     """restic's id of the repository, once it is known: what is opened must have it."""
     cheap_key: bool = False
     """The password is machine-made, so its key needs no costly derivation."""
+    object_lock: ObjectLock | None = None
 
 
 class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +84,9 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
     repo_password: str
     s3_access_key: str = ""
     s3_secret_key: str = ""
+    s3_maintenance_access_key: str = ""
+    s3_maintenance_secret_key: str = ""
+    """A second pair, for what deletes; none: the first does all."""
     sftp_password: str = ""
     sftp_private_key: str = ""
     sftp_passphrase: str = ""
@@ -74,6 +95,27 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
     """While the repository's password is changed: the one to come."""
     old_password: str = ""
     """While it is changed: the one that was, whose keys are to go."""
+
+    @property
+    def has_maintenance(self) -> bool:
+        """Whether there is a second pair."""
+        return self.s3_maintenance_access_key != ""
+
+    def everyday(self) -> "DestinationSecrets":
+        """Without the second pair."""
+        return msgspec.structs.replace(
+            self, s3_maintenance_access_key="", s3_maintenance_secret_key=""
+        )
+
+    def maintenance(self) -> "DestinationSecrets":
+        """With the second pair, if there is one, in the place of the first."""
+        if not self.has_maintenance:
+            return self
+        return msgspec.structs.replace(
+            self.everyday(),
+            s3_access_key=self.s3_maintenance_access_key,
+            s3_secret_key=self.s3_maintenance_secret_key,
+        )
 
 
 class DeviceAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +204,24 @@ class CheckRequested(Work, frozen=True, kw_only=True):
     """Which of them are read, from 1.  Part 1 of 1 is all of it."""
     repository_size: int = 0
     """Bytes, when last measured: progress is told in them."""
+
+
+class ProtectRequested(Work, frozen=True, kw_only=True):
+    """Retain what a destination with Object Lock holds, and sweep what it need not hold."""
+
+    TYPE: ClassVar[str] = "protect.requested"
+
+    address: DestinationAddress
+
+
+class UndeleteRequested(Work, frozen=True, kw_only=True):
+    """Bring back what was deleted or overwritten at a destination that keeps versions."""
+
+    TYPE: ClassVar[str] = "undelete.requested"
+
+    address: DestinationAddress
+    since: AwareTime
+    """Just before the first of what is to be undone."""
 
 
 class InitRequested(Work, frozen=True, kw_only=True):

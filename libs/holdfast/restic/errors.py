@@ -117,7 +117,10 @@ class AccessDeniedError(ResticError):
     """The destination refuses these credentials."""
 
     code = "access_denied"
-    guidance = "Check access key, secret and their permissions, or the directory's owner."
+    guidance = (
+        "Check access key, secret and their permissions, or the directory's owner. To forget and "
+        "prune, a key that may delete is needed: the destination's maintenance key."
+    )
 
 
 class UnreachableError(ResticError):

@@ -138,7 +138,10 @@ class AccessDeniedError(StorageError):
     """The access key may not do what a backup needs."""
 
     code = "access_denied"
-    guidance = "It must be allowed to list, read, write and delete below the repository's prefix."
+    guidance = (
+        "It must be allowed to list, read and write below the repository's prefix, and to delete "
+        "there, or below its locks/ at least if another key does all that deletes."
+    )
 
 
 class PathMissingError(StorageError):

@@ -6,7 +6,8 @@ destination does it, and only then.
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
@@ -27,13 +28,17 @@ CONNECT_SECONDS = 5
 READ_SECONDS = 10
 PROBE = b"holdfast was here\n"
 
+OURS = "locks/holdfast-"
+"""What a probe's name begins with: below ``locks/``, the one place where a restricted key may
+delete.  restic passes over names there that are no locks."""
+
 
 class S3Backend:
     """Each call is a connection of its own: destinations are asked seldom."""
 
     def __init__(self, target: S3Target) -> None:
-        self._target = target
-        self._folder = bucket_folder(target)
+        self.target = self._target = target
+        self.folder = self._folder = bucket_folder(target)
 
     @property
     def repository_url(self) -> str:
@@ -69,7 +74,12 @@ class S3Backend:
         key = self._folder + part
         prefix = key if part == "config" else key + "/"
         listed = await client.list_objects_v2(Bucket=self._target.bucket, Prefix=prefix, MaxKeys=1)
-        names = [each["Key"] for each in listed.get("Contents", ())]
+        # A probe that somebody died of is nobody's; being no hex number, it comes last.
+        names = [
+            each["Key"]
+            for each in listed.get("Contents", ())
+            if not each["Key"].startswith(self._folder + OURS)
+        ]
         return key in names if part == "config" else bool(names)
 
     async def prepare(self) -> None:
@@ -120,7 +130,7 @@ class S3Backend:
         return f"{self._folder}keys/{name}"
 
     async def _try_writing(self, client: Any) -> None:
-        name = f"{self._folder}holdfast-probe-{uuid4().hex}"
+        name = f"{self._folder}{OURS}probe-{uuid4().hex}"
         await client.put_object(Bucket=self._target.bucket, Key=name, Body=PROBE)
         try:
             # Any web server answers 200 to something; only storage gives back what it took.
@@ -129,6 +139,10 @@ class S3Backend:
                 raise NotStorageError
         finally:
             await client.delete_object(Bucket=self._target.bucket, Key=name)
+
+    def connect(self) -> AbstractAsyncContextManager[Any]:
+        """A client for what goes beyond this class; its errors come as StorageErrors."""
+        return self._client()
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[Any]:
@@ -178,10 +192,12 @@ async def _trusted(target: S3Target) -> AsyncIterator[str | None]:
         os.close(descriptor)
 
 
+@cache
 def _session(kind: Any) -> Any:
     """One that ignores the machine's own AWS settings: only the target's count.
 
-    A profile that is set but missing would make every destination fail.
+    A profile that is set but missing would make every destination fail.  Kept, because it
+    keeps the description of S3, which takes a third of a second to read.
     """
     return kind(
         session_vars={

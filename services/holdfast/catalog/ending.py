@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from holdfast.catalog import protecting
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
 from holdfast.catalog.rebuilding import follow_rebuild
@@ -36,6 +37,7 @@ from holdfast.events.run import (
     RotatePasswordResult,
     RunCompleted,
     RunStatus,
+    UndeleteResult,
 )
 from holdfast.events.work import DeviceProbeRequested, ImportRequested
 from holdfast.kernel.ids import derived_id
@@ -112,6 +114,7 @@ async def end_here(
 
 async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now: datetime) -> None:
     """What an outcome means for the destination, or the device."""
+    await protecting.follow_end(connection, run, event, now)
     match run.event, event.result:
         case DeviceProbeRequested(device=device), DeviceProbeResult() as found:
             await devices.probed(connection, device.device_id, found, device.host_key, now)
@@ -143,6 +146,9 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await passwords.drop_old(connection, destination_id)
             case Operation.BACKUP, _ if event.status is not RunStatus.SUCCESS:
                 # A backup that broke off leaves packs that no snapshot needs.
+                await destinations.prune_needed(connection, destination_id)
+            case Operation.UNDELETE, UndeleteResult(restic_snapshot_ids=back):
+                await snapshots.unforget(connection, destination_id, back)
                 await destinations.prune_needed(connection, destination_id)
             case _:
                 pass

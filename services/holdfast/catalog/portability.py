@@ -54,22 +54,22 @@ async def bring_in(
     plan = Planner(file, here, same_secrets, replace=replace, found_at=found_at).plan()
     if dry_run:
         return plan
-    sealed = {
-        step.item.id: deps.secrets.seal_destination(
-            step.item.id, _secrets(step, file_id, secrets, opened)
-        )
+    opening = {
+        step.item.id: _secrets(step, file_id, secrets, opened)
         for step, file_id in zip(
             plan.destinations, (each.id for each in file.destinations), strict=True
         )
         if step.is_written or step.renames
     }
+    sealed = {id: deps.secrets.seal_destination(id, each) for id, each in opening.items()}
+    maintained = {id for id, each in opening.items() if each.has_maintenance}
     logins = {
         step.item.id: deps.secrets.seal_device(step.item.id, login)
         for step, file_id in zip(plan.devices, (each.id for each in file.devices), strict=True)
         if (step.is_written or step.renames)
         and (login := secrets.get(file_id) or opened.get(step.renames or step.item.id))
     }
-    await portable.write(connection, plan, sealed, logins, now)
+    await portable.write(connection, plan, sealed, maintained, logins, now)
     await _tell(connection, plan, now)
     return plan
 

@@ -110,6 +110,7 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.ImportSnapshots, destinations.answer_import_snapshots, deps),
         answer(queries.RemoveDestination, destinations.answer_remove_destination, deps),
         answer(queries.TestDestination, destinations.answer_test_destination, deps),
+        answer(queries.UndeleteDestination, destinations.answer_undelete_destination, deps),
         answer(queries.CheckDestination, verification.answer_check_destination, deps),
         answer(queries.GetVerification, verification.answer_get_verification, deps),
         answer(queries.SetVerification, verification.answer_set_verification, deps),

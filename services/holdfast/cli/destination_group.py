@@ -8,7 +8,7 @@ import click
 
 @click.group()
 def destination() -> None:
-    """List, add, test and remove the places backups go."""
+    """List, add, test, protect and remove the places backups go."""
 
 
 @destination.command("list")
@@ -78,3 +78,23 @@ def destination_remove(name: str, detach: bool) -> None:
     from holdfast.cli.destinations import remove
 
     sys.exit(remove(name, detach=detach))
+
+
+@destination.command("policy")
+@click.argument("name")
+@click.option("--principal", required=True, help="Whose the everyday key is, as S3 names it.")
+def destination_policy(name: str, principal: str) -> None:
+    """Print a bucket policy under which the everyday key cannot delete."""
+    from holdfast.cli.destinations import policy
+
+    sys.exit(policy(name, principal))
+
+
+@destination.command("undelete")
+@click.argument("name")
+@click.option("--since", required=True, metavar="TIME", help="Just before it happened.")
+def destination_undelete(name: str, since: str) -> None:
+    """Bring back what somebody deleted or overwrote in a bucket that keeps versions."""
+    from holdfast.cli.destinations import undelete
+
+    sys.exit(undelete(name, since))

@@ -1,16 +1,20 @@
 """Destinations, against a running gateway.  Each returns the exit code."""
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import click
 import msgspec
 from rich.table import Table
 
 from holdfast.cli.client import GatewayClient
-from holdfast.cli.commands import console, id_column, print_table, size, when
-from holdfast.events.views import DestinationView
-from holdfast.kernel.errors import NotFoundError
+from holdfast.cli.commands import console, id_column, print_table, report, size, when
+from holdfast.cli.follow import follow_run
+from holdfast.events.run import UndeleteResult
+from holdfast.events.views import DestinationView, RunAccepted
+from holdfast.kernel.errors import InvalidRequestError, NotFoundError
 
 PATH = "/backup/destinations"
 
@@ -97,6 +101,31 @@ def remove(name: str, *, detach: bool) -> int:
     return 0
 
 
+def policy(name: str, principal: str) -> int:
+    """Print the bucket policy that keeps the everyday key from deleting, as JSON."""
+    with GatewayClient.find() as client:
+        path = f"{PATH}/{_find(client, name)}/bucket-policy"
+        made: Any = client.get(path, object, principal=principal)
+    click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2).decode())
+    return 0
+
+
+def undelete(name: str, since: str) -> int:
+    """Bring back what was deleted or overwritten since then, and follow the run to its end."""
+    moment = as_moment(since)
+    with GatewayClient.find() as client:
+        path = f"{PATH}/{_find(client, name)}/undelete"
+        accepted = client.post(path, RunAccepted, {"since": moment})
+        run = follow_run(client, accepted.run_id, console())
+    if isinstance(run.result, UndeleteResult):
+        console().print(
+            f"{run.result.restored} objects brought back, "
+            f"{len(run.result.restic_snapshot_ids)} of them snapshots; "
+            f"{run.result.hidden} that do not belong there put aside"
+        )
+    return report(run)
+
+
 def _find(client: GatewayClient, name: str) -> UUID:
     """The one of that name or id.  Raises NotFoundError that lists what there is."""
     found = client.get(PATH, Destinations).destinations
@@ -113,3 +142,13 @@ def _place(view: DestinationView) -> str:
     if view.s3_bucket is not None:
         return "/".join(part for part in (view.s3_endpoint, view.s3_bucket, view.s3_prefix) if part)
     return view.local_path or ""
+
+
+def as_moment(text: str) -> datetime:
+    """A time as typed; without a zone it is this machine's.  Raises InvalidRequestError."""
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError as error:
+        raise InvalidRequestError(
+            f"{text!r} is not a time.", guidance="Write it as in 2026-11-23T18:30."
+        ) from error

@@ -14,13 +14,14 @@ from holdfast.events.queries import Claim, Query
 from holdfast.events.work import DestinationAddress, DestinationSecrets
 from holdfast.executor.hold import Hold, Reason, StoppedError
 from holdfast.executor.progress import Progress
-from holdfast.executor.repositories import repository_of, secrets_in, storage_of
+from holdfast.executor.repositories import repository_of, secrets_in, storage_of, vault_of
 from holdfast.kernel.clock import Now
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 from holdfast.restic import Restic
 from holdfast.secretbox.envelope import ReceiverKey
 from holdfast.storage.base import Backend
+from holdfast.storage.s3_lock import S3Vault
 from holdfast.telemetry.logs import Log
 
 R = TypeVar("R")
@@ -100,6 +101,18 @@ class Attempt:
     def storage(self, address: DestinationAddress, *, parent: str = "") -> Backend:
         """The place itself, without restic; see ``storage_of``."""
         return storage_of(address, self.secrets_of(address), parent=parent)
+
+    def upkeep(self, address: DestinationAddress, *, parent: str = "") -> Backend:
+        """The same with the keys that may delete, if the run was given any of their own."""
+        return storage_of(address, self.secrets_of(address).maintenance(), parent=parent)
+
+    def has_maintenance(self, address: DestinationAddress) -> bool:
+        """Whether it was."""
+        return self.secrets_of(address).has_maintenance
+
+    def vault(self, address: DestinationAddress) -> S3Vault:
+        """Its objects with all their versions; see ``vault_of``."""
+        return vault_of(address, self.secrets_of(address).maintenance())
 
     def all_secrets(self) -> list[Secret]:
         """What must be in no text."""

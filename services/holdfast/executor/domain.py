@@ -20,10 +20,12 @@ from holdfast.events.work import (
     ImportRequested,
     InitRequested,
     ProbeRequested,
+    ProtectRequested,
     PruneAdmitted,
     RebuildRequested,
     RestoreRequested,
     RotatePasswordRequested,
+    UndeleteRequested,
 )
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import derived_id
@@ -50,6 +52,8 @@ OPERATIONS: dict[type[Work], Operation] = {
     CheckRequested: Operation.CHECK,
     RotatePasswordRequested: Operation.ROTATE_PASSWORD,
     RebuildRequested: Operation.REBUILD,
+    ProtectRequested: Operation.PROTECT,
+    UndeleteRequested: Operation.UNDELETE,
 }
 
 

@@ -11,14 +11,25 @@ from holdfast.events.work import (
     DeviceAddress,
     S3Addressing,
 )
+from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 from holdfast.restic import Repository, S3Access, SftpAccess
 from holdfast.storage.base import Backend, LocalTarget, S3Target, SftpTarget, Target
 from holdfast.storage.registry import host_key_of, open_backend
+from holdfast.storage.s3 import S3Backend
 from holdfast.storage.s3_address import is_virtual_host
+from holdfast.storage.s3_lock import S3Vault
 from holdfast.storage.sftp_ticket import COMMAND, ENVIRONMENT, TICKET, ticket_of
 
 VIRTUAL_HOST = {S3Addressing.AUTO: None, S3Addressing.PATH: False, S3Addressing.VIRTUAL: True}
+
+
+class UnsupportedDestinationError(HoldfastError):
+    """Only an S3 bucket keeps versions."""
+
+    code = "unsupported_destination"
+    guidance = "Nothing was changed."
+    status = 422
 
 
 def storage_of(
@@ -74,11 +85,20 @@ async def login_of(device: DeviceAddress, secrets: DestinationSecrets) -> SftpTa
     )
 
 
+def vault_of(address: DestinationAddress, secrets: DestinationSecrets) -> S3Vault:
+    """The objects at *address* with all their versions.  Raises UnsupportedDestinationError."""
+    target = _target(address, secrets, "")
+    if not isinstance(target, S3Target):
+        raise UnsupportedDestinationError
+    return S3Vault(S3Backend(target))
+
+
 def secrets_in(secrets: DestinationSecrets) -> tuple[Secret, ...]:
-    """All that must not be in a message.  The access key is a name, and helps a person."""
+    """All that must not be in a message.  An access key is a name, and helps a person."""
     hidden = (
         secrets.repo_password,
         secrets.s3_secret_key,
+        secrets.s3_maintenance_secret_key,
         secrets.sftp_password,
         secrets.sftp_private_key,
         secrets.sftp_passphrase,

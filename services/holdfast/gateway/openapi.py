@@ -93,6 +93,7 @@ class _NoBus:
 SHOWN = (
     destinations.LocalDestinationRequest,
     destinations.S3DestinationRequest,
+    destinations.UndeleteRequest,
     destinations.SftpDestinationRequest,
     destinations.DestinationPatch,
     destinations.DestinationList,

@@ -51,6 +51,8 @@ OPERATIONS = {
     Operation.PRUNE: "Freeing space",
     Operation.CHECK: "Checking a destination",
     Operation.ROTATE_PASSWORD: "Changing a repository's password",
+    Operation.PROTECT: "Keeping the object lock up",
+    Operation.UNDELETE: "Bringing back what was deleted",
 }
 """What is told of.  Probe and init answer the person who asked for them."""
 

@@ -6,18 +6,21 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from holdfast.catalog.answers.destinations import answer_get_destination
 from holdfast.catalog.answers.policies import answer_list_policies
 from holdfast.catalog.answers.portable import answer_export_settings
 from holdfast.catalog.answers.schedules import answer_list_schedules
 from holdfast.catalog.deps import Deps
-from holdfast.events.portable import Export
+from holdfast.events.portable import Export, PortableDestination
 from holdfast.events.queries import (
     ExportSettings,
+    GetDestination,
     ImportReport,
     ListPolicies,
     ListSchedules,
     Verdict,
 )
+from holdfast.events.work import DestinationSecrets, DestinationType, LockMode, ObjectLock
 from holdfast.kernel.errors import InvalidRequestError
 from holdfast.kernel.ids import new_id
 from support.catalog import Clock, opened_catalog, published
@@ -197,12 +200,64 @@ async def test_a_file_that_breaks_a_rule_changes_nothing(
     assert without_moment(now) == without_moment(file)
 
 
+async def test_an_imported_bucket_keeps_its_lock_and_its_second_pair_of_keys(other: Deps) -> None:
+    empty, _ = await exported(other)
+    bucket = PortableDestination(
+        id=new_id(),
+        created_at=other.now(),
+        name="bucket",
+        type=DestinationType.S3,
+        s3_endpoint="https://s3.example.org",
+        s3_bucket="house",
+        s3_lock_mode="compliance",
+        s3_lock_days=30,
+    )
+    secrets = DestinationSecrets(
+        repo_password="p",
+        s3_access_key="everyday",
+        s3_secret_key="s",
+        s3_maintenance_access_key="upkeep",
+        s3_maintenance_secret_key="S",
+    )
+
+    await imported(other, replace(empty, destinations=(bucket,)), {bucket.id: secrets})
+
+    view = await answer_get_destination(GetDestination(destination_id=bucket.id), other)
+    assert view.object_lock == ObjectLock(mode=LockMode.COMPLIANCE, days=30)
+    assert view.has_maintenance_credentials
+    assert view.protected_at is None
+    assert await other.pool.fetchval("select protect_due_at from destination") == other.now()
+    again, _ = await exported(other)
+    assert (again.destinations[0].s3_lock_mode, again.destinations[0].s3_lock_days) == (
+        "compliance",
+        30,
+    )
+
+
+@pytest.mark.parametrize("lock", [("forever", 30), ("compliance", 0), ("governance", 40_000)])
+async def test_a_lock_that_will_not_do_is_not_imported(other: Deps, lock: tuple[str, int]) -> None:
+    empty, _ = await exported(other)
+    bucket = PortableDestination(
+        id=new_id(),
+        created_at=other.now(),
+        name="bucket",
+        type=DestinationType.S3,
+        s3_endpoint="https://s3.example.org",
+        s3_bucket="house",
+        s3_lock_mode=lock[0],
+        s3_lock_days=lock[1],
+    )
+
+    with pytest.raises(InvalidRequestError, match=r"object_lock|Object Lock"):
+        await imported(other, replace(empty, destinations=(bucket,)), {})
+
+
 NOT_CARRIED = {
     "destination": {
         "state", "place", "sealed_secrets", "config_digest", "last_prune_due_at",
         "last_pruned_at", "prune_needed", "repository_size", "updated_at",
         "manifest_digest", "last_check_due_at", "checked_at", "verify_since", "in_recovery_kit",
-        "next_password", "old_password",
+        "next_password", "old_password", "s3_has_maintenance", "protect_due_at", "protected_at",
     },
     "policy": {"schedule_changed_at", "updated_at"},
     "configuration": {"enabled_at", "deleted_at", "updated_at"},

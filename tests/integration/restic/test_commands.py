@@ -419,6 +419,19 @@ async def test_a_copy_into_a_twin_keeps_the_tree(
     assert ours.chunker_polynomial == theirs.chunker_polynomial
 
 
+async def test_a_probe_among_the_locks_hinders_nobody(restic: Restic, source: Path) -> None:
+    """Holdfast tries there whether a bucket can be written to, while others may be at work."""
+    probe = Path(restic.repository.url) / "locks" / f"holdfast-probe-{'0' * 32}"
+    probe.write_bytes(b"holdfast was here")
+
+    made = await backup.run(restic, backup.BackupOptions(paths=(str(source),)))
+    await forget.run(restic, forget.ForgetOptions(snapshot_ids=(made.snapshot_id,)))
+    await prune.run(restic)
+
+    assert await locks.run(restic) == ()
+    assert probe.exists()
+
+
 async def test_unlock_leaves_an_empty_repository_as_it_is(restic: Restic) -> None:
     await unlock.run(restic)
 

@@ -20,6 +20,7 @@ from holdfast.events.queries.destinations import (
     RemoveDestination,
     S3Provider,
     TestDestination,
+    UndeleteDestination,
     UpdateDestination,
 )
 from holdfast.events.queries.devices import (
@@ -184,6 +185,7 @@ __all__ = [
     "SwitchPassword",
     "Switched",
     "TestDestination",
+    "UndeleteDestination",
     "UpdateConfiguration",
     "UpdateDestination",
     "UpdatePolicy",

@@ -7,8 +7,9 @@ from uuid import UUID
 from msgspec import UNSET, UnsetType
 
 from holdfast.events import views
+from holdfast.events.base import AwareTime
 from holdfast.events.queries.base import Done, Query
-from holdfast.events.work import DestinationType, S3Addressing
+from holdfast.events.work import DestinationType, ObjectLock, S3Addressing
 
 
 class S3Provider(StrEnum):
@@ -40,6 +41,7 @@ class AddDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
     s3_bucket: str = ""
     s3_region: str = ""
     s3_prefix: str = ""
+    object_lock: ObjectLock | None = None
     s3_addressing: S3Addressing = S3Addressing.AUTO
     s3_ca_certificate: str = ""
     sftp_host: str = ""
@@ -118,3 +120,13 @@ class ImportSnapshots(Query[views.RunAccepted], frozen=True, kw_only=True):
     REPLY = views.RunAccepted
 
     destination_id: UUID
+
+
+class UndeleteDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue a run that undoes what was deleted or overwritten at a destination."""
+
+    SUBJECT = "catalog.destination.undelete"
+    REPLY = views.RunAccepted
+
+    destination_id: UUID
+    since: AwareTime

@@ -5,7 +5,7 @@ from uuid import UUID
 from holdfast.events.base import AwareTime
 from holdfast.events.checks import Health
 from holdfast.events.views.base import View
-from holdfast.events.work import DestinationType, S3Addressing
+from holdfast.events.work import DestinationType, ObjectLock, S3Addressing
 
 
 class DestinationView(View, frozen=True, kw_only=True):
@@ -23,6 +23,11 @@ class DestinationView(View, frozen=True, kw_only=True):
     s3_prefix: str | None = None
     s3_addressing: S3Addressing | None = None
     s3_ca_certificate: str | None = None
+    object_lock: ObjectLock | None = None
+    protected_at: AwareTime | None = None
+    """Object Lock was seen to hold all that was there then."""
+    has_maintenance_credentials: bool = False
+    """Another pair of keys does what deletes."""
     sftp_host: str | None = None
     sftp_port: int | None = None
     sftp_user: str | None = None

@@ -26,6 +26,7 @@ from holdfast.events.queries import (
     ListDestinations,
     RemoveDestination,
     TestDestination,
+    UndeleteDestination,
     UpdateDestination,
 )
 from holdfast.events.run import Operation, RunStatus
@@ -33,10 +34,12 @@ from holdfast.events.views import DestinationChange, DestinationView, RunAccepte
 from holdfast.events.work import (
     DestinationAddress,
     DestinationSecrets,
+    DestinationType,
     ImportRequested,
     InitRequested,
     ProbeRequested,
     RebuildRequested,
+    UndeleteRequested,
 )
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
@@ -85,6 +88,7 @@ async def answer_add_destination(query: AddDestination, deps: Deps) -> RunAccept
             deps.secrets.seal_destination(destination_id, opening),
             now,
             password_is_ours=ours,
+            has_maintenance=opening.has_maintenance,
             prune_timezone=deps.settings.timezone,
         )
         addresses = await destinations.addresses(connection, [destination_id])
@@ -136,6 +140,36 @@ async def answer_import_snapshots(query: ImportSnapshots, deps: Deps) -> RunAcce
     async with transaction(deps.pool) as connection:
         await _locked(connection, query.destination_id)
         accepted = await look_at(connection, query.destination_id, deps, ImportRequested)
+    deps.wake.set()
+    return accepted
+
+
+async def answer_undelete_destination(query: UndeleteDestination, deps: Deps) -> RunAccepted:
+    """Queue a run that brings back what was deleted or overwritten since then.
+
+    InvalidRequestError for a time to come, and for what is no S3 bucket.
+    """
+    destination_id, now = query.destination_id, deps.now()
+    if query.since > now:
+        raise InvalidRequestError("since: that time has not come yet.")
+    async with transaction(deps.pool) as connection:
+        view = await destinations.find(connection, destination_id)
+        if view is None:
+            raise _missing(destination_id)
+        if view.type is not DestinationType.S3:
+            raise InvalidRequestError(
+                f"{view.name} is no S3 bucket, so it keeps no versions that could be brought back."
+            )
+        address = (await destinations.addresses(connection, [destination_id]))[destination_id]
+        work = UndeleteRequested(
+            event_id=new_id(),
+            occurred_at=now,
+            run_id=new_id(),
+            site=await destinations.site_of(connection, destination_id, deps.settings.site),
+            address=address,
+            since=query.since,
+        )
+        accepted = await _queued(connection, Operation.UNDELETE, work, destination_id)
     deps.wake.set()
     return accepted
 
@@ -202,6 +236,7 @@ async def _try(
         deps.secrets.seal_destination(view.id, secrets),
         password_is_ours=ours,
         s3_ca_certificate=tried.s3_ca_certificate,
+        has_maintenance=secrets.has_maintenance,
     )
     return accepted.run_id
 

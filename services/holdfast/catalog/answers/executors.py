@@ -6,6 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.credentials import secrets_for
 from holdfast.catalog.domain.run import dies_again
 from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import destinations, devices, passwords, runs, snapshots
@@ -94,8 +95,9 @@ async def _secrets(
     connection: Connection, run: RunRow, number: int, public_key: bytes, deps: Deps
 ) -> bytes:
     """What opens the run's destinations, readable by this executor alone."""
+    tries = await destinations.tries_change(connection, run.id)
     opened = {
-        each.id: deps.secrets.open_destination(each)
+        each.id: secrets_for(run.operation, deps.secrets.open_destination(each), tries=tries)
         for each in await destinations.sealed_secrets(connection, run.destination_ids, run.id)
     }
     behind = await destinations.devices_of(connection, run.destination_ids)

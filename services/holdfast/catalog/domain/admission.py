@@ -1,9 +1,9 @@
 """Which queued runs may start now.  Pure: rows in, ids out.
 
-A repository takes any number of shared users (backup, restore, probe, check) or one exclusive
-user (init, forget, prune, a change of the password), as restic's own locks have it.  A
-destination serves so many runs at once, and a device does so many backups.  Two backups of
-one configuration never overlap.
+A repository takes any number of shared users (backup, restore, probe, check, protect) or one
+exclusive user (init, forget, prune, undelete, a change of the password), as restic's own locks
+have it.  A destination serves so many runs at once, and a device does so many backups.  Two
+backups of one configuration never overlap.
 
 **Order and bounds.**  Manual runs come before others, then the older before the newer.  A
 run that has to wait for its repositories reserves them: behind an exclusive run nothing may
@@ -35,7 +35,13 @@ RUNS_PER_DESTINATION = 4
 """Unless a destination says otherwise."""
 
 EXCLUSIVE = frozenset(
-    (Operation.INIT, Operation.FORGET, Operation.PRUNE, Operation.ROTATE_PASSWORD)
+    (
+        Operation.INIT,
+        Operation.FORGET,
+        Operation.PRUNE,
+        Operation.UNDELETE,
+        Operation.ROTATE_PASSWORD,
+    )
 )
 
 

@@ -14,6 +14,7 @@ from holdfast.events.queries import AddDestination
 from holdfast.events.work import (
     DestinationSecrets,
     DestinationType,
+    ObjectLock,
     S3Addressing,
 )
 from holdfast.kernel.errors import InvalidRequestError
@@ -22,6 +23,9 @@ DIRECTORY = "homelab-backups"
 """Made below the path that a person names, so that a repository never mixes with other files."""
 
 MOST_RUNS = 64
+
+MOST_LOCK_DAYS = 3650
+"""Ten years: in the mode compliance nobody could take back a typing error."""
 
 
 class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +42,7 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
     s3_bucket: str = ""
     s3_region: str = ""
     s3_prefix: str = ""
+    object_lock: ObjectLock | None = None
     s3_addressing: S3Addressing = S3Addressing.AUTO
     s3_ca_certificate: str = ""
     sftp_host: str = ""
@@ -87,6 +92,11 @@ def checked_secrets(type_: DestinationType, secrets: DestinationSecrets) -> Dest
                     f"{field.removeprefix('s3_')} is empty.",
                     guidance="Make an access key for the bucket and give both of its parts.",
                 )
+    if bool(secrets.s3_maintenance_access_key) != bool(secrets.s3_maintenance_secret_key):
+        raise InvalidRequestError(
+            "Only one of maintenance_access_key and maintenance_secret_key is there.",
+            guidance="Give both parts of the second key, or none.",
+        )
     if type_ is DestinationType.SFTP and not (secrets.sftp_password or secrets.sftp_private_key):
         raise InvalidRequestError(
             "password and private_key are both missing.", guidance="Give one of them."
@@ -122,6 +132,7 @@ def _s3(name: str, query: AddDestination) -> NewDestination:
         name=name,
         type=DestinationType.S3,
         place=place.place,
+        object_lock=checked_lock(query.object_lock),
         s3_endpoint=place.endpoint,
         s3_bucket=place.bucket,
         s3_region=place.region,
@@ -129,6 +140,15 @@ def _s3(name: str, query: AddDestination) -> NewDestination:
         s3_addressing=query.s3_addressing,
         s3_ca_certificate=checked_certificate(query.s3_ca_certificate),
     )
+
+
+def checked_lock(lock: ObjectLock | None) -> ObjectLock | None:
+    """*lock*, or InvalidRequestError when it would hold for too long, or not at all."""
+    if lock is not None and not 0 < lock.days <= MOST_LOCK_DAYS:
+        raise InvalidRequestError(
+            f"object_lock: {lock.days} days are not from 1 to {MOST_LOCK_DAYS}."
+        )
+    return lock
 
 
 def _sftp(name: str, query: AddDestination) -> NewDestination:

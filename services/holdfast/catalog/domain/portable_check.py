@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from holdfast.catalog.domain import policy as policy_rules
-from holdfast.catalog.domain.destination import checked_runs
+from holdfast.catalog.domain.destination import checked_lock, checked_runs
 from holdfast.catalog.domain.device import LOCAL, SSH
 from holdfast.catalog.domain.paths import absolute_path, data_paths, exclude_patterns
 from holdfast.catalog.domain.portable import checked_version
@@ -19,7 +19,7 @@ from holdfast.events.portable import (
     PortablePolicy,
 )
 from holdfast.events.views import KeepRules
-from holdfast.events.work import DestinationType
+from holdfast.events.work import DestinationType, LockMode, ObjectLock
 from holdfast.kernel.errors import InvalidRequestError
 
 
@@ -54,8 +54,11 @@ def _device(device: PortableDevice) -> PortableDevice:
 
 def _destination(each: PortableDestination, default_timezone: str) -> PortableDestination:
     field = f"destination {each.name!r}"
+    lock = _lock(each, field)
     each = replace(
         each,
+        s3_lock_mode="" if lock is None else lock.mode.value,
+        s3_lock_days=0 if lock is None else lock.days,
         name=checked_name(each.name, "destination"),
         max_runs=checked_runs(each.max_runs),
         parent_path=checked_text(each.parent_path, field),
@@ -92,6 +95,19 @@ def _destination(each: PortableDestination, default_timezone: str) -> PortableDe
                 sftp_path=checked_name(each.sftp_path, field),
                 sftp_host_key=checked_host_key(each.sftp_host_key),
             )
+
+
+def _lock(each: PortableDestination, field: str) -> ObjectLock | None:
+    """Only a bucket can have one."""
+    if not each.s3_lock_mode or each.type is not DestinationType.S3:
+        return None
+    try:
+        mode = LockMode(each.s3_lock_mode)
+    except ValueError:
+        raise InvalidRequestError(
+            f"{field}: {each.s3_lock_mode!r} is no mode of Object Lock."
+        ) from None
+    return checked_lock(ObjectLock(mode=mode, days=each.s3_lock_days))
 
 
 def _policy(policy: PortablePolicy, default_timezone: str) -> PortablePolicy:

@@ -84,6 +84,14 @@ create table destination (
     s3_prefix          text not null default '',
     s3_addressing      text not null default 'auto',
     s3_ca_certificate  text not null default '',
+    -- S3 Object Lock; no mode: none.
+    s3_lock_mode       text not null default '' check (s3_lock_mode in ('', 'governance', 'compliance')),
+    s3_lock_days       integer not null default 0 check ((s3_lock_days > 0) = (s3_lock_mode <> '')),
+    -- A second pair of keys does what deletes; the pair itself is among the sealed secrets.
+    s3_has_maintenance boolean not null default false,
+    -- When its lock is to be kept up next; null: it has none.
+    protect_due_at     timestamptz,
+    protected_at       timestamptz,
     local_device_id    uuid references device on update cascade,
     local_path         text not null default '',
     sftp_host          text not null default '',
@@ -270,7 +278,8 @@ create table credential_change (
     destination_id    uuid not null unique references destination on update cascade,
     sealed_secrets    bytea not null,
     password_is_ours  boolean not null,
-    s3_ca_certificate text not null
+    s3_ca_certificate text not null,
+    has_maintenance   boolean not null
 );
 
 -- Settings found in a repository, until the run that found them has ended.

@@ -52,6 +52,7 @@ async def add(
     now: datetime,
     *,
     password_is_ours: bool,
+    has_maintenance: bool,
     prune_timezone: str,
 ) -> None:
     """Keep a destination that nobody sees yet.
@@ -84,6 +85,9 @@ async def add(
             new.sftp_user,
             new.sftp_path,
             new.sftp_host_key,
+            "" if new.object_lock is None else new.object_lock.mode,
+            0 if new.object_lock is None else new.object_lock.days,
+            has_maintenance,
         )
 
 
@@ -171,6 +175,7 @@ async def try_change(
     *,
     password_is_ours: bool,
     s3_ca_certificate: str,
+    has_maintenance: bool,
 ) -> None:
     """Keep new credentials for the run that tries them.  ConflictError while another does."""
     with refusals():
@@ -181,7 +186,14 @@ async def try_change(
             sealed.sealed_secrets,
             password_is_ours,
             s3_ca_certificate,
+            has_maintenance,
         )
+
+
+async def tries_change(connection: Connection, run_id: UUID) -> bool:
+    """Whether the run tries new credentials."""
+    tries: bool = await connection.fetchval(SQL["tries_change"], run_id)
+    return tries
 
 
 async def was_probed(
@@ -289,6 +301,26 @@ async def needs_prune(connection: Connection, destination_id: UUID) -> bool | No
     """Whether there is something to free; None: there is no such destination in use."""
     found: bool | None = await connection.fetchval(SQL["needs_prune"], destination_id)
     return found
+
+
+async def protect_due(connection: Connection, now: datetime) -> tuple[UUID, ...]:
+    """Those whose object lock is to be kept up by now, and of which no run is at it."""
+    return tuple(row["id"] for row in await connection.fetch(SQL["protect_due"], now))
+
+
+async def protect_at(connection: Connection, destination_id: UUID, moment: datetime) -> None:
+    """Keep its object lock up at *moment* at latest, if it has one."""
+    await connection.execute(SQL["protect_at"], destination_id, moment)
+
+
+async def protect_queued(connection: Connection, destination_id: UUID, next_at: datetime) -> None:
+    """A run does it now; the next one is due at *next_at*, or when something is written."""
+    await connection.execute(SQL["protect_queued"], destination_id, next_at)
+
+
+async def protected(connection: Connection, destination_id: UUID, since: datetime) -> None:
+    """Its object lock holds all that was there at *since*."""
+    await connection.execute(SQL["protected"], destination_id, since)
 
 
 def _view(row: asyncpg.Record) -> DestinationView:

@@ -1,6 +1,6 @@
 """All settings at once: read as one document, and written as a plan says."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -43,11 +43,12 @@ async def write(
     connection: Connection,
     plan: Plan,
     sealed: dict[UUID, SealedSecrets],
+    maintained: Collection[UUID],
     logins: dict[UUID, bytes],
     now: datetime,
 ) -> None:
     """Take every step of *plan*; *sealed* has the secrets of each destination that it writes,
-    and *logins* those of devices.
+    *maintained* those with a second pair of keys among them, and *logins* those of devices.
 
     The table of policies must be locked.  ConflictError when somebody else took a name meanwhile.
     """
@@ -55,7 +56,7 @@ async def write(
         for device in plan.devices:
             await _device(connection, device, logins.get(device.item.id))
         for destination in plan.destinations:
-            await _destination(connection, destination, sealed, now)
+            await _destination(connection, destination, sealed, maintained, now)
         if any(step.is_written and step.item.is_default for step in plan.policies):
             await policies.unset_default(connection, _default(plan), now)
         for policy in plan.policies:
@@ -105,6 +106,7 @@ async def _destination(
     connection: Connection,
     step: Step[PortableDestination],
     sealed: dict[UUID, SealedSecrets],
+    maintained: Collection[UUID],
     now: datetime,
 ) -> None:
     item = step.item
@@ -116,7 +118,10 @@ async def _destination(
         await connection.execute(SQL["rename_in_runs"], step.renames, item.id)
     if step.is_written:
         secrets = sealed[item.id].sealed_secrets
-        await connection.execute(SQL["put_destination"], item, secrets, now, place_of(item))
+        has_maintenance = item.id in maintained
+        await connection.execute(
+            SQL["put_destination"], item, secrets, now, place_of(item), has_maintenance
+        )
 
 
 async def _policy(connection: Connection, step: Step[PortablePolicy], now: datetime) -> None:

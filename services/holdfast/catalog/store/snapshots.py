@@ -188,6 +188,11 @@ async def forget(
     await connection.execute(SQL["forget_snapshots"], destination_id, list(restic_ids), now)
 
 
+async def unforget(connection: Connection, destination_id: UUID, restic_ids: Iterable[str]) -> None:
+    """They are in the repository again."""
+    await connection.execute(SQL["unforget_snapshots"], destination_id, list(restic_ids))
+
+
 async def known(
     connection: Connection, configuration_id: UUID, destination_id: UUID
 ) -> tuple[SnapshotFact, ...]:

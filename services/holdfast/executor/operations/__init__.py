@@ -12,10 +12,12 @@ from holdfast.events.work import (
     ImportRequested,
     InitRequested,
     ProbeRequested,
+    ProtectRequested,
     PruneAdmitted,
     RebuildRequested,
     RestoreRequested,
     RotatePasswordRequested,
+    UndeleteRequested,
 )
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
@@ -27,10 +29,12 @@ from holdfast.executor.operations import (
     import_,
     init,
     probe,
+    protect,
     prune,
     rebuild,
     restore,
     rotate_password,
+    undelete,
 )
 
 Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
@@ -47,4 +51,6 @@ OPERATES: dict[type[Work], Operate] = {
     CheckRequested: check.run,
     RotatePasswordRequested: rotate_password.run,
     RebuildRequested: rebuild.run,
+    ProtectRequested: protect.run,
+    UndeleteRequested: undelete.run,
 }

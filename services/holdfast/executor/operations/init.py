@@ -57,15 +57,16 @@ async def _init(attempt: Attempt, work: InitRequested, made: Made) -> Outcome:
     storage = attempt.storage(work.address, parent=work.parent_path)
     restic = attempt.restic(work.address)
     found = await storage.probe(write=True)
+    await _prove_protection(attempt, work)
     if found.is_debris:
-        found = await _clean(attempt, storage, found)
+        found = await _clean(attempt, work, found)
 
     if found.has_config:
         repository_id = await _open(attempt, work, restic)
         # A dead attempt of ours may have made it, and would have put nothing into it.
         adopted = found.has_data or not attempt.is_takeover
     else:
-        repository_id = await _make(attempt, storage, restic)
+        repository_id = await _make(attempt, work, restic)
         made.yes, adopted = True, False
     if work.address.cheap_key:
         await _quicken(attempt, storage, restic)
@@ -83,10 +84,20 @@ async def _init(attempt: Attempt, work: InitRequested, made: Made) -> Outcome:
     )
 
 
-async def _clean(attempt: Attempt, storage: Backend, found: Found) -> Found:
+async def _prove_protection(attempt: Attempt, work: InitRequested) -> None:
+    """Before anything is made: that the second pair of keys works, and that the lock holds."""
+    if attempt.has_maintenance(work.address):
+        await attempt.upkeep(work.address, parent=work.parent_path).probe(write=True)
+    if work.address.object_lock is not None:
+        vault = attempt.vault(work.address)
+        await vault.prove(work.address.object_lock, attempt.deps.now())
+
+
+async def _clean(attempt: Attempt, work: InitRequested, found: Found) -> Found:
     """Remove what a dead attempt left half made.  Raises DebrisError for anybody else's."""
     if not attempt.is_takeover or found.has_data:
         raise DebrisError
+    storage = attempt.upkeep(work.address, parent=work.parent_path)
     await storage.remove_initialisation()
     return await storage.probe(write=False)
 
@@ -101,7 +112,8 @@ async def _open(attempt: Attempt, work: InitRequested, restic: Restic) -> str:
     return repository.id
 
 
-async def _make(attempt: Attempt, storage: Backend, restic: Restic) -> str:
+async def _make(attempt: Attempt, work: InitRequested, restic: Restic) -> str:
+    storage = attempt.upkeep(work.address, parent=work.parent_path)
     try:
         await storage.prepare()
         return (await init.run(restic)).id
@@ -127,7 +139,7 @@ async def _leave_nothing(attempt: Attempt, work: InitRequested, made: Made) -> N
         return
     try:
         await end_predecessor(attempt)
-        storage = attempt.storage(work.address, parent=work.parent_path)
+        storage = attempt.upkeep(work.address, parent=work.parent_path)
         found = await storage.probe(write=False)
         if found.has_data:
             return

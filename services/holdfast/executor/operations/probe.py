@@ -23,6 +23,8 @@ async def _probe(attempt: Attempt, work: ProbeRequested) -> Outcome:
         raise missing(attempt, address)
     repository_id = await identify(attempt.restic(address), address)
     await storage.probe(write=True)
+    if attempt.has_maintenance(address):
+        await attempt.upkeep(address).probe(write=True)
     return Outcome(
         status=RunStatus.SUCCESS,
         result=ProbeResult(

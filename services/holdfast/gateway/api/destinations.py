@@ -1,10 +1,11 @@
 """Destinations: add, list, look at, change, test, remove."""
 
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 
 from holdfast.events.queries import (
     GetDestination,
@@ -26,7 +27,19 @@ from holdfast.gateway.schemas.destinations import (
     S3DestinationRequest,
     SftpDestinationRequest,
     TestOutcome,
+    UndeleteRequest,
 )
+from holdfast.kernel.errors import InvalidRequestError
+from holdfast.storage.bucket_policy import BucketPolicy, bucket_policy
+
+PrincipalText = Annotated[
+    str,
+    QueryParameter(
+        min_length=1,
+        max_length=500,
+        description="Whose the everyday key is, such as arn:aws:iam::123456789012:user/holdfast.",
+    ),
+]
 
 
 class DestinationRoutes(Controller):
@@ -206,3 +219,37 @@ class DestinationRoutes(Controller):
     ) -> RunAccepted:
         """Or finish a change that broke off. The recovery kit is to be made anew after it."""
         return await catalog.ask(RotatePassword(destination_id=destination_id))
+
+    @post(
+        "/{destination_id:uuid}/undelete",
+        operation_id="undeleteDestination",
+        summary="Bring back what was deleted or overwritten in a bucket that keeps versions",
+        status_code=202,
+        responses=problems(400, 404),
+    )
+    async def undelete(
+        self,
+        destination_id: FromPath[UUID],
+        data: JSONBody[UndeleteRequest],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunAccepted:
+        """Answers with the run that does it; it has the repository for itself."""
+        return await catalog.ask(data.query(destination_id))
+
+    @get(
+        "/{destination_id:uuid}/bucket-policy",
+        operation_id="getBucketPolicy",
+        summary="Make the bucket policy that keeps the everyday key from deleting",
+        responses=problems(400, 404),
+    )
+    async def policy(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+        principal: PrincipalText,
+    ) -> BucketPolicy:
+        """For you to put on the bucket; Holdfast does not change it."""
+        view = await catalog.ask(GetDestination(destination_id=destination_id))
+        if view.s3_bucket is None:
+            raise InvalidRequestError(f"{view.name} is no S3 bucket.")
+        return bucket_policy(view.s3_bucket, view.s3_prefix or "", principal)

@@ -6,10 +6,22 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from holdfast.events.queries import AddDestination, S3Provider, UpdateDestination
+from holdfast.events.base import AwareTime
+from holdfast.events.queries import (
+    AddDestination,
+    S3Provider,
+    UndeleteDestination,
+    UpdateDestination,
+)
 from holdfast.events.run import RunStatus
 from holdfast.events.views import DestinationView, RunView
-from holdfast.events.work import DestinationSecrets, DestinationType, S3Addressing
+from holdfast.events.work import (
+    DestinationSecrets,
+    DestinationType,
+    LockMode,
+    ObjectLock,
+    S3Addressing,
+)
 from holdfast.gateway.schemas.text import (
     AbsolutePath,
     AnyPath,
@@ -57,6 +69,14 @@ class LocalDestinationRequest(Request, frozen=True, kw_only=True):
         )
 
 
+class ObjectLockRequest(Request, frozen=True, kw_only=True):
+    """What is written cannot be deleted for so long; the bucket must have Object Lock."""
+
+    mode: LockMode
+    days: Annotated[int, msgspec.Meta(ge=1, le=3650)]
+    """An attack finds at least half of them; so long you have to notice it."""
+
+
 class S3DestinationRequest(Request, frozen=True, kw_only=True):
     """A bucket of an S3-compatible store.
 
@@ -75,6 +95,10 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
     access_key: SecretText
     secret_key: SecretText
     prefix: OptionalWord = ""
+    object_lock: ObjectLockRequest | None = None
+    maintenance_access_key: SecretText | UnsetType = UNSET
+    """With its secret: another key for all that deletes, so that the first need not be able to."""
+    maintenance_secret_key: SecretText | UnsetType = UNSET
     max_runs: RunLimit = 4
     """How many runs it serves at once."""
     repo_password: SecretText | UnsetType = UNSET
@@ -89,6 +113,8 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
             repo_password=self.repo_password or "",
             s3_access_key=self.access_key,
             s3_secret_key=self.secret_key,
+            s3_maintenance_access_key=self.maintenance_access_key or "",
+            s3_maintenance_secret_key=self.maintenance_secret_key or "",
         )
 
     def query(self, sealed_secrets: bytes) -> AddDestination:
@@ -101,6 +127,11 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
             s3_bucket=self.bucket,
             s3_region=self.region,
             s3_prefix=self.prefix,
+            object_lock=(
+                None
+                if self.object_lock is None
+                else ObjectLock(mode=self.object_lock.mode, days=self.object_lock.days)
+            ),
             s3_addressing=self.addressing,
             s3_ca_certificate=self.ca_certificate,
             max_runs=self.max_runs,
@@ -172,6 +203,8 @@ class DestinationPatch(Request, frozen=True, kw_only=True):
     max_runs: RunLimit | UnsetType = UNSET
     access_key: SecretText | UnsetType = UNSET
     secret_key: SecretText | UnsetType = UNSET
+    maintenance_access_key: SecretText | UnsetType = UNSET
+    maintenance_secret_key: SecretText | UnsetType = UNSET
     ca_certificate: Certificates | UnsetType = UNSET
     """Empty: what the machine trusts."""
     password: SecretText | UnsetType = UNSET
@@ -193,6 +226,8 @@ class DestinationPatch(Request, frozen=True, kw_only=True):
             repo_password=self.repo_password or "",
             s3_access_key=self.access_key or "",
             s3_secret_key=self.secret_key or "",
+            s3_maintenance_access_key=self.maintenance_access_key or "",
+            s3_maintenance_secret_key=self.maintenance_secret_key or "",
             sftp_password=self.password or "",
             sftp_private_key=self.private_key or "",
             sftp_passphrase=self.passphrase or "",
@@ -233,6 +268,17 @@ class RemovedDestination(msgspec.Struct, frozen=True, kw_only=True):
             f"snapshots stay at {place}; they can still be restored. "
             "To free the space, delete it there yourself.",
         )
+
+
+class UndeleteRequest(Request, frozen=True, kw_only=True):
+    """Undo what was deleted or overwritten."""
+
+    since: AwareTime
+    """Just before it happened, with its zone."""
+
+    def query(self, destination_id: UUID) -> UndeleteDestination:
+        """The question to the catalog."""
+        return UndeleteDestination(destination_id=destination_id, since=self.since)
 
 
 class DestinationList(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,9 +4,10 @@ insert into destination (id, name, type, state, s3_endpoint, s3_bucket, s3_regio
                          local_device_id, parent_path, local_path, place,
                          sealed_secrets, password_is_ours, prune_timezone,
                          created_at, updated_at, max_runs, s3_addressing, s3_ca_certificate,
-                         sftp_host, sftp_port, sftp_user, sftp_path, sftp_host_key, verify_since)
+                         sftp_host, sftp_port, sftp_user, sftp_path, sftp_host_key, verify_since,
+                         s3_lock_mode, s3_lock_days, s3_has_maintenance)
 values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16,
-        $17, $18, $19, $20, $21, $22, $23, $15);
+        $17, $18, $19, $20, $21, $22, $23, $15, $24, $25, $26);
 
 -- name: destinations
 -- One, or all for null, with what can be restored from them.
@@ -14,6 +15,10 @@ select d.id, d.name, d.type, d.enabled, d.repository_id <> '' as repo_initialize
        d.repository_id,
        nullif(d.s3_endpoint, '') as s3_endpoint, nullif(d.s3_bucket, '') as s3_bucket,
        nullif(d.s3_region, '') as s3_region, nullif(d.s3_prefix, '') as s3_prefix,
+       case when d.s3_lock_mode <> ''
+            then jsonb_build_object('mode', d.s3_lock_mode, 'days', d.s3_lock_days)
+       end as object_lock,
+       d.protected_at, d.s3_has_maintenance as has_maintenance_credentials,
        case d.type when 's3' then d.s3_addressing end as s3_addressing,
        nullif(d.s3_ca_certificate, '') as s3_ca_certificate,
        nullif(d.sftp_host, '') as sftp_host,
@@ -66,7 +71,8 @@ select id, sealed_secrets
 -- Its init run has succeeded.  No row: it was told before.
 update destination
    set state = 'ready', repository_id = $2, config_digest = $3, sftp_host_key = $4,
-       updated_at = $5
+       updated_at = $5::timestamptz,
+       protect_due_at = case when s3_lock_mode <> '' then $5::timestamptz end
  where id = $1 and state = 'adding'
 returning id;
 
@@ -111,7 +117,10 @@ select d.id as destination_id, d.name,
        case when far then v.ssh_user else d.sftp_user end as sftp_user,
        case when far then d.local_path else d.sftp_path end as sftp_path,
        case when far then v.ssh_host_key else d.sftp_host_key end as sftp_host_key,
-       d.config_digest, d.repository_id, d.password_is_ours as cheap_key
+       d.config_digest, d.repository_id, d.password_is_ours as cheap_key,
+       case when d.s3_lock_mode <> ''
+            then jsonb_build_object('mode', d.s3_lock_mode, 'days', d.s3_lock_days)
+       end as object_lock
   from destination d
   left join device v on v.id = d.local_device_id
  cross join lateral (select coalesce(v.type = 'ssh', false) as far) reached
@@ -146,15 +155,19 @@ select password_is_ours from destination where id = $1;
 
 -- name: add_change
 insert into credential_change (run_id, destination_id, sealed_secrets, password_is_ours,
-                               s3_ca_certificate)
-values ($1, $2, $3, $4, $5);
+                               s3_ca_certificate, has_maintenance)
+values ($1, $2, $3, $4, $5, $6);
+
+-- name: tries_change
+select exists(select from credential_change where run_id = $1);
 
 -- name: take_change
 -- The run has reached the same repository with them.  No row: it tried none.
 with change as (delete from credential_change where run_id = $1 returning *)
 update destination d
    set sealed_secrets = change.sealed_secrets, password_is_ours = change.password_is_ours,
-       s3_ca_certificate = change.s3_ca_certificate, sftp_host_key = $2, updated_at = $3
+       s3_ca_certificate = change.s3_ca_certificate,
+       s3_has_maintenance = change.has_maintenance, sftp_host_key = $2, updated_at = $3
   from change
  where d.id = change.destination_id
 returning d.id;
@@ -176,6 +189,30 @@ update destination
 
 -- name: needs_prune
 select prune_needed from destination where id = $1 and state = 'ready';
+
+-- name: protect_due
+-- Whose object lock is to be kept up by now, and nobody is at it or about to be.
+select d.id
+  from destination d
+ where d.state = 'ready'
+   and d.protect_due_at <= $1
+   and not exists (select 1
+                     from run r
+                    where r.status in ('queued', 'in_progress')
+                      and r.operation = 'protect'
+                      and d.id = any(r.destination_ids));
+
+-- name: protect_at
+-- Sooner than planned, never later, and not where there is no lock.
+update destination
+   set protect_due_at = least(protect_due_at, $2::timestamptz)
+ where id = $1 and protect_due_at is not null;
+
+-- name: protect_queued
+update destination set protect_due_at = $2 where id = $1;
+
+-- name: protected
+update destination set protected_at = greatest(protected_at, $2::timestamptz) where id = $1;
 
 -- name: take_into_kit
 -- One a place: the one in use, or else the last that was.

@@ -6,8 +6,8 @@ select id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo, c
 -- name: destinations
 -- Those in use.
 select id, name, type, enabled, local_device_id, local_path, parent_path, s3_endpoint, s3_bucket,
-       s3_region, s3_prefix, s3_addressing, s3_ca_certificate, sftp_host, sftp_port, sftp_user,
-       sftp_path, sftp_host_key, repository_id, password_is_ours, prune_schedule, prune_timezone,
+       s3_region, s3_prefix, s3_addressing, s3_ca_certificate, s3_lock_mode, s3_lock_days,
+       sftp_host, sftp_port, sftp_user, sftp_path, sftp_host_key, repository_id, password_is_ours, prune_schedule, prune_timezone,
        check_schedule, verify_within_days, verify_budget_mib_per_day, max_runs, created_at
   from destination
  where state = 'ready'
@@ -45,21 +45,24 @@ on conflict (id) do update
        sealed_secrets = coalesce(excluded.sealed_secrets, device.sealed_secrets);
 
 -- name: put_destination
--- In use from now on.  Prunes are due from now on as well: $3 is now, $4 the place in one line.
+-- In use from now on.  Prunes are due from now on as well, and its object lock is kept up: $3 is
+-- now, $4 the place in one line, $5 whether there is a second pair of keys among its secrets.
 insert into destination (id, name, type, state, enabled, local_device_id, local_path, parent_path,
                          s3_endpoint, s3_bucket, s3_region, s3_prefix, s3_addressing,
                          s3_ca_certificate, sftp_host, sftp_port, sftp_user, sftp_path,
                          sftp_host_key, place, sealed_secrets, password_is_ours, repository_id,
                          prune_schedule, prune_timezone, last_prune_due_at,
                          check_schedule, verify_within_days, verify_budget_mib_per_day,
-                         last_check_due_at, verify_since, max_runs, created_at, updated_at)
+                         last_check_due_at, verify_since, max_runs, created_at, updated_at,
+                         s3_lock_mode, s3_lock_days, protect_due_at, s3_has_maintenance)
 select id, name, type, 'ready', enabled, local_device_id, local_path, parent_path,
        s3_endpoint, s3_bucket, s3_region, s3_prefix, s3_addressing,
        s3_ca_certificate, sftp_host, sftp_port, sftp_user, sftp_path,
        sftp_host_key, $4, $2, password_is_ours, repository_id,
-       prune_schedule, prune_timezone, $3,
+       prune_schedule, prune_timezone, $3::timestamptz,
        check_schedule, verify_within_days, verify_budget_mib_per_day,
-       $3, $3, max_runs, created_at, $3
+       $3::timestamptz, $3::timestamptz, max_runs, created_at, $3::timestamptz,
+       s3_lock_mode, s3_lock_days, case when s3_lock_mode <> '' then $3::timestamptz end, $5
   from jsonb_populate_record(null::destination, $1)
 on conflict (id) do update
    set name = excluded.name, type = excluded.type, enabled = excluded.enabled,
@@ -79,6 +82,14 @@ on conflict (id) do update
        check_schedule = excluded.check_schedule,
        verify_within_days = excluded.verify_within_days,
        verify_budget_mib_per_day = excluded.verify_budget_mib_per_day,
+       s3_lock_mode = excluded.s3_lock_mode, s3_lock_days = excluded.s3_lock_days,
+       protect_due_at = excluded.protect_due_at,
+       -- Of another place, or under another lock, nothing is known yet.
+       protected_at = case when destination.place = excluded.place
+                            and destination.s3_lock_mode = excluded.s3_lock_mode
+                            and destination.s3_lock_days = excluded.s3_lock_days
+                           then destination.protected_at end,
+       s3_has_maintenance = excluded.s3_has_maintenance,
        max_runs = excluded.max_runs, updated_at = excluded.updated_at;
 
 -- name: put_policy
@@ -162,8 +173,8 @@ select md5(coalesce(string_agg(line, E'\n' order by line), '')) from (
     select row('configuration', c.*)::text from configuration c where deleted_at is null
     union all
     select row('destination', id, name, type, enabled, place, local_device_id, sftp_host_key,
-               s3_addressing, s3_ca_certificate, repository_id, password_is_ours, prune_schedule,
-               prune_timezone, check_schedule, verify_within_days, verify_budget_mib_per_day,
+               s3_addressing, s3_ca_certificate, s3_lock_mode, s3_lock_days, repository_id,
+               password_is_ours, prune_schedule, prune_timezone, check_schedule, verify_within_days, verify_budget_mib_per_day,
                max_runs)::text
       from destination where state = 'ready') as lines;
 

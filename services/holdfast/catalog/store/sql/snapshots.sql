@@ -86,6 +86,12 @@ update snapshot
    and restic_snapshot_id = any($2::text[])
    and forgotten_at is null;
 
+-- name: unforget_snapshots
+update snapshot
+   set forgotten_at = null
+ where destination_id = $1
+   and restic_snapshot_id = any($2::text[]);
+
 -- name: known_snapshots
 -- By the time of the backup's start: that is the time restic records.
 select restic_snapshot_id, started_at as time, status = 'success' as is_complete
