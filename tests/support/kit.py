@@ -69,12 +69,14 @@ def kit_answer(*places: Place) -> object:
 
 
 def typed(lines: list[str], folder: Path, restic: Path) -> list[str]:
-    """Type *lines* into a shell on a machine that has restic and nothing else; what was said
-    to each."""
+    """Type *lines* into a shell on a machine that has restic, ssh and nothing else; what was
+    said to each."""
     folder.mkdir()
     programs = folder / "bin"
     programs.mkdir()
     shutil.copy(restic, programs / "restic")
+    if ssh := shutil.which("ssh"):
+        (programs / "ssh").symlink_to(ssh)
     marks = "\necho =====\n".join(lines)
     done = subprocess.run(
         ["/bin/sh", "-e"],

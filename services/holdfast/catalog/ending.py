@@ -115,9 +115,9 @@ async def end_here(
 async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now: datetime) -> None:
     """What an outcome means for the destination, or the device."""
     await protecting.follow_end(connection, run, event, now)
-    match run.event, event.result:
-        case DeviceProbeRequested(device=device), DeviceProbeResult() as found:
-            await devices.probed(connection, device.device_id, found, device.host_key, now)
+    # What is to be done is read only where it must be: a newer release's is not understood.
+    if run.operation is Operation.DEVICE_PROBE and isinstance(event.result, DeviceProbeResult):
+        await _device_probed(connection, run, event.result, now)
     for destination_id in run.destination_ids:
         match run.operation, event.result:
             case Operation.INIT, InitResult() as result:
@@ -173,3 +173,11 @@ async def _look_inside(
 
 def _rest(status: RunStatus) -> RunStatus:
     return RunStatus.CANCELLED if status is RunStatus.CANCELLED else RunStatus.FAILED
+
+
+async def _device_probed(
+    connection: Connection, run: RunRow, result: DeviceProbeResult, now: datetime
+) -> None:
+    if isinstance(run.event, DeviceProbeRequested):
+        device = run.event.device
+        await devices.probed(connection, device.device_id, result, device.host_key, now)

@@ -97,6 +97,8 @@ def secrets_in(secrets: DestinationSecrets) -> tuple[Secret, ...]:
     """All that must not be in a message.  An access key is a name, and helps a person."""
     hidden = (
         secrets.repo_password,
+        secrets.next_password,
+        secrets.old_password,
         secrets.s3_secret_key,
         secrets.s3_maintenance_secret_key,
         secrets.sftp_password,

@@ -14,7 +14,7 @@ from holdfast.kernel.secret import Secret
 from holdfast.secretbox.errors import WrongPassphraseError
 from holdfast.secretbox.passphrase import open_text
 from support.browser import Browser, opened_browser
-from support.executor import Bench, Place, backup_of, local_place, s3_place
+from support.executor import Bench, Place, backup_of, local_place, s3_place, sftp_place
 from support.gateway import GatewayHouse
 from support.kit import Page, kit_answer, typed
 from support.trees import differences, make_tree, manifest
@@ -30,12 +30,21 @@ def house() -> GatewayHouse:
     return GatewayHouse()
 
 
-@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])
+@pytest.fixture(
+    params=[
+        "local",
+        pytest.param("s3", marks=pytest.mark.s3),
+        pytest.param("sftp", marks=pytest.mark.sftp),
+    ]
+)
 def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "local":
         parent = tmp_path / "the nas's disk"  # a space and a quote
         parent.mkdir()
         return local_place(parent)
+    if request.param == "sftp":
+        (tmp_path / "nas").mkdir()
+        return sftp_place(request.getfixturevalue("sshd"), tmp_path / "nas")
     server: Any = request.getfixturevalue("s3_server")
     return s3_place(server, f"kit-{uuid4().hex[:8]}")
 
@@ -95,7 +104,7 @@ async def test_the_file_says_the_same(
     (entry,) = msgspec.json.decode(answer.content, type=Kit).destinations
     page = Page((await asked(house, [place])).text)
     assert [*page.sections[0][1:]] == list(entry.commands)
-    assert page.sections[0][0].splitlines() == list(entry.exports)
+    assert page.sections[0][0] == "\n".join(entry.exports)
     assert entry.password == place.secrets.repo_password
 
 

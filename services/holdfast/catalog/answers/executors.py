@@ -9,7 +9,8 @@ from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.credentials import secrets_for
 from holdfast.catalog.domain.run import dies_again
 from holdfast.catalog.ending import end_here
-from holdfast.catalog.store import destinations, devices, passwords, runs, snapshots
+from holdfast.catalog.logins import logins_of, with_logins
+from holdfast.catalog.store import destinations, passwords, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.catalog.store.runs import RunRow
 from holdfast.events.queries import (
@@ -100,19 +101,9 @@ async def _secrets(
         each.id: secrets_for(run.operation, deps.secrets.open_destination(each), tries=tries)
         for each in await destinations.sealed_secrets(connection, run.destination_ids, run.id)
     }
-    behind = await destinations.devices_of(connection, run.destination_ids)
-    ids = {*behind.values(), *([run.device_id] if run.device_id else [])}
-    logins = {
-        id: deps.secrets.open_device(id, sealed)
-        for id, sealed in (await devices.sealed_secrets(connection, list(ids))).items()
-    }
-    for destination_id, device_id in behind.items():
-        if device_id in logins:
-            # A path on a device that is reached over SSH: the device's login opens the place.
-            password = opened[destination_id].repo_password
-            opened[destination_id] = replace(logins[device_id], repo_password=password)
-    if run.operation is Operation.DEVICE_PROBE:
-        opened.update(logins)
+    opened = await with_logins(connection, opened, deps)
+    if run.operation is Operation.DEVICE_PROBE and run.device_id is not None:
+        opened |= await logins_of(connection, [run.device_id], deps)
     if run.operation is Operation.ROTATE_PASSWORD:
         for destination_id in run.destination_ids:
             change = await passwords.change_of(connection, destination_id)

@@ -3,6 +3,7 @@
 import msgspec
 
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.logins import with_logins
 from holdfast.catalog.store import destinations, instance, outbox
 from holdfast.catalog.store.pool import transaction
 from holdfast.events.keys import RecoveryKitMade
@@ -30,6 +31,11 @@ async def answer_make_recovery_kit(query: MakeRecoveryKit, deps: Deps) -> Sealed
     async with transaction(deps.pool) as connection:
         taken = await destinations.take_into_kit(connection)
         addresses = await destinations.addresses(connection, [each.id for each in taken])
+        opened = await with_logins(
+            connection,
+            {each.id: deps.secrets.open_destination(each.sealed) for each in taken},
+            deps,
+        )
         kit = KitContent(
             instance_id=deps.instance_id,
             made_at=now,
@@ -38,7 +44,7 @@ async def answer_make_recovery_kit(query: MakeRecoveryKit, deps: Deps) -> Sealed
                     address=addresses[each.id],
                     device=each.device,
                     in_use=each.in_use,
-                    secrets=deps.secrets.open_destination(each.sealed),
+                    secrets=opened[each.id],
                 )
                 for each in taken
             ),

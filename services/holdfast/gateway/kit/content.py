@@ -2,21 +2,34 @@
 
 import shlex
 from datetime import datetime
+from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
 
 from holdfast.events.queries import KitContent, KitDestination
-from holdfast.events.work import DestinationAddress, DestinationType
+from holdfast.events.work import (
+    DestinationAddress,
+    DestinationSecrets,
+    DestinationType,
+    S3Addressing,
+)
 from holdfast.kernel.secret import Secret
 from holdfast.secretbox.passphrase import SealedText
 from holdfast.storage.base import S3Target
-from holdfast.storage.s3_address import repository_url
+from holdfast.storage.s3_address import is_virtual_host, repository_url
 
 FORMAT = 1
 
-COMMANDS = ("restic snapshots", "restic check", "restic restore latest --target restored")
+COMMANDS = ("snapshots", "check", "restore latest --target restored")
 """List, check, restore."""
+
+ADDRESSING = {S3Addressing.AUTO: None, S3Addressing.PATH: False, S3Addressing.VIRTUAL: True}
+
+SSH_PORT = 22
+
+SSH = ("-F none", "-o GlobalKnownHostsFile=/dev/null", "-o StrictHostKeyChecking=yes")
+"""Only what the kit says counts, not the machine's own settings."""
 
 KINDS = {
     DestinationType.LOCAL: "A folder",
@@ -36,6 +49,8 @@ class KitEntry(msgspec.Struct, frozen=True, kw_only=True):
     repository: str
     """As restic takes it."""
     password: str
+    preparation: tuple[str, ...] = ()
+    """To be typed first, in the folder in which the commands are typed: files that they need."""
     environment: dict[str, str]
     """To be set before the commands."""
     commands: tuple[str, str, str]
@@ -43,8 +58,8 @@ class KitEntry(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def exports(self) -> tuple[str, ...]:
-        """The environment as lines for a shell."""
-        return tuple(
+        """Preparation and environment as lines for a shell."""
+        return self.preparation + tuple(
             f"export {name}={shlex.quote(text)}" for name, text in self.environment.items()
         )
 
@@ -76,6 +91,7 @@ def kit_of(content: KitContent) -> Kit:
 
 def _entry(destination: KitDestination) -> KitEntry:
     address, secrets = destination.address, destination.secrets
+    files = _Files(address)
     url = _url(address)
     # As restic strips what it reads from a file, which is how Holdfast gives it the password.
     password = secrets.repo_password.strip()
@@ -85,6 +101,9 @@ def _entry(destination: KitDestination) -> KitEntry:
         environment["AWS_SECRET_ACCESS_KEY"] = secrets.s3_secret_key
         if address.s3_region:
             environment["AWS_DEFAULT_REGION"] = address.s3_region
+        if address.s3_ca_certificate:
+            environment["RESTIC_CACERT"] = files.add("pem", address.s3_ca_certificate)
+    options = _options(address, secrets, files)
     return KitEntry(
         name=address.name,
         kind=KINDS[address.type],
@@ -92,8 +111,60 @@ def _entry(destination: KitDestination) -> KitEntry:
         in_use=destination.in_use,
         repository=url,
         password=password,
+        preparation=tuple(files.lines),
         environment=environment,
-        commands=COMMANDS,
+        commands=(
+            f"restic {options}{COMMANDS[0]}",
+            f"restic {options}{COMMANDS[1]}",
+            f"restic {options}{COMMANDS[2]}",
+        ),
+    )
+
+
+class _Files:
+    """Files that the commands need, and the lines that make them."""
+
+    def __init__(self, address: DestinationAddress) -> None:
+        self.lines: list[str] = []
+        # Without a space: restic takes the arguments of ssh apart at spaces.
+        self._name = f"holdfast-{address.destination_id.hex[-8:]}"
+
+    def add(self, ending: str, content: str) -> str:
+        """The name of a file with *content*, which nobody else can read."""
+        name = f"{self._name}.{ending}"
+        text = "\n".join(content.strip().splitlines())
+        self.lines.append(f"(umask 077; printf '%s\\n' {shlex.quote(text)} > {name})")
+        return name
+
+
+def _options(address: DestinationAddress, secrets: DestinationSecrets, files: _Files) -> str:
+    """What restic cannot take from the environment."""
+    if address.type is DestinationType.S3:
+        lookup = "dns" if is_virtual_host(_s3(address)) else "path"
+        return f"-o s3.bucket-lookup={lookup} "
+    if address.type is not DestinationType.SFTP:
+        return ""
+    host, port = address.sftp_host, address.sftp_port
+    name = host if port == SSH_PORT else f"[{host}]:{port}"
+    known = f"{name} {address.sftp_host_key}"
+    words = [*SSH, f"-o UserKnownHostsFile={files.add('known_hosts', known)}"]
+    if secrets.sftp_private_key:
+        words += [f"-i {files.add('key', secrets.sftp_private_key)}", "-o IdentitiesOnly=yes"]
+    else:
+        words.append("-o PubkeyAuthentication=no")
+    return f"-o sftp.args={shlex.quote(' '.join(words))} "
+
+
+def _s3(address: DestinationAddress) -> S3Target:
+    nobody = Secret("")
+    return S3Target(
+        endpoint=address.s3_endpoint,
+        bucket=address.s3_bucket,
+        region=address.s3_region,
+        prefix=address.s3_prefix,
+        virtual_host=ADDRESSING[address.s3_addressing],
+        access_key=nobody,
+        secret_key=nobody,
     )
 
 
@@ -102,20 +173,12 @@ def _url(address: DestinationAddress) -> str:
         case DestinationType.LOCAL:
             return address.local_path
         case DestinationType.S3:
-            nobody = Secret("")
-            return repository_url(
-                S3Target(
-                    endpoint=address.s3_endpoint,
-                    bucket=address.s3_bucket,
-                    region=address.s3_region,
-                    prefix=address.s3_prefix,
-                    access_key=nobody,
-                    secret_key=nobody,
-                )
-            )
+            return repository_url(_s3(address))
         case DestinationType.SFTP:
-            # None can be added yet.
-            return "sftp:"
+            user, path = quote(address.sftp_user, safe=""), quote(address.sftp_path)
+            host = f"[{address.sftp_host}]" if ":" in address.sftp_host else address.sftp_host
+            # After the host one slash is eaten: a path from the root has two.
+            return f"sftp://{user}@{host}:{address.sftp_port}/{path}"
 
 
 def _place(destination: KitDestination) -> str:
@@ -127,4 +190,9 @@ def _place(destination: KitDestination) -> str:
             folder = f", below {address.s3_prefix}" if address.s3_prefix else ""
             return f"{address.s3_bucket} at {address.s3_endpoint}{folder}"
         case DestinationType.SFTP:
-            return ""
+            where = f"{address.sftp_path} on {address.sftp_host}, as {address.sftp_user}"
+            secrets = destination.secrets
+            if secrets.sftp_private_key:
+                asked = f"; ssh asks for: {secrets.sftp_passphrase}"
+                return where + (asked if secrets.sftp_passphrase else "")
+            return f"{where}; ssh asks for: {secrets.sftp_password}"

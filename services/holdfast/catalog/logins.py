@@ -1,0 +1,33 @@
+"""What opens places on devices that are reached over SSH: the device's login does."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from holdfast.catalog.deps import Deps
+from holdfast.catalog.store import destinations, devices
+from holdfast.catalog.store.pool import Connection
+from holdfast.events.work import DestinationSecrets
+
+
+async def logins_of(
+    connection: Connection, device_ids: list[UUID], deps: Deps
+) -> dict[UUID, DestinationSecrets]:
+    """Of those of the devices that are reached over SSH."""
+    sealed = await devices.sealed_secrets(connection, device_ids)
+    return {id: deps.secrets.open_device(id, each) for id, each in sealed.items()}
+
+
+async def with_logins(
+    connection: Connection, opened: Mapping[UUID, DestinationSecrets], deps: Deps
+) -> dict[UUID, DestinationSecrets]:
+    """*opened*, by destination, with the device's login where a device is in between."""
+    behind = await destinations.devices_of(connection, list(opened))
+    logins = await logins_of(connection, list(set(behind.values())), deps)
+    return {
+        id: replace(logins[behind[id]], repo_password=each.repo_password)
+        if behind.get(id) in logins
+        else each
+        for id, each in opened.items()
+    }
