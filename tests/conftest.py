@@ -75,6 +75,7 @@ def own_sshd(tmp_path: Path) -> Iterator[Sshd]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
 def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Radosgw]:
     """A real Ceph gateway: object lock, bucket policies, users.  Where CI is root it must run."""
     missing = missing_programs()

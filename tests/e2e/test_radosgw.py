@@ -2,6 +2,7 @@
 work with a key that cannot delete, upkeep with one that can, an attack, and what is left."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from botocore.exceptions import ClientError
 from holdfast.bus.bus import Bus
 from holdfast.events.retention import PruneRequested
 from holdfast.kernel.ids import new_id
+from holdfast.restic.tags import MANIFEST
 from support.house import OUTCOMES, House, clean_environment, wait_until
 from support.radosgw import Radosgw, User
 from support.servers import NatsServer
@@ -264,8 +266,14 @@ def test_without_a_key_that_may_delete_forget_says_what_is_missing(
     run = lab.next_end("forget", destination, 0)
     assert run["status"] == "failed"
     assert run["failure"]["code"] == "access_denied", run["failure"]
-    left = lab.restic(bucket, everyday, "snapshots", "--json")
-    assert left.stdout.count('"short_id"') == 2
+    left = json.loads(lab.restic(bucket, everyday, "snapshots", "--json").stdout)
+    assert len([each for each in left if MANIFEST not in each["tags"]]) == 2
+
+    path = f"/backup/destinations/{destination['id']}"
+    wrong = {**upkeep(server.owner), "maintenance_secret_key": "not its secret"}
+    assert lab.api.http.patch(path, json=wrong).is_error
+    assert lab.api.get(path)["has_maintenance_credentials"] is False
+    assert lab.api.patch(path, upkeep(server.owner))["has_maintenance_credentials"] is True
 
 
 # ---- Object Lock
