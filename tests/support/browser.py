@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-SECONDS = 30
+SECONDS = 90
 
 
 class Browser:
