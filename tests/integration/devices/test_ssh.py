@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
@@ -25,11 +24,8 @@ from support.sshd import Sshd
 
 
 @pytest.fixture
-def device(own_sshd: Sshd) -> Iterator[Sshd]:
-    own_sshd.start()
-    yield own_sshd
-    for pid in own_sshd.sessions():
-        os.kill(pid, signal.SIGCONT)
+def device(own_sshd: Sshd) -> Sshd:
+    return own_sshd.start()
 
 
 def endless(run_id: str, left: Path) -> Program:
