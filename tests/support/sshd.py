@@ -81,8 +81,8 @@ class Sshd:
         assert self._process is not None
         found = [self._process.pid]
         for pid in found:
-            for task in Path(f"/proc/{pid}/task").glob("*"):
-                with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # it has just ended
+                for task in list(Path(f"/proc/{pid}/task").glob("*")):
                     found += [int(each) for each in (task / "children").read_text().split()]
         return found[1:]
 
