@@ -5,7 +5,7 @@ destination does it, and only then.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -36,6 +36,10 @@ class S3Backend:
     @property
     def repository_url(self) -> str:
         return repository_url(self._target)
+
+    def connect(self) -> AbstractAsyncContextManager[Any]:
+        """One client for many calls; what goes wrong inside is raised as a StorageError."""
+        return self._client()
 
     async def probe(self, *, write: bool) -> Found:
         async with self._client() as client:
