@@ -174,10 +174,10 @@ class Bench:
         assert len(found) == 1
         return found[0]
 
-    async def initialise(self, place: Place) -> Place:
+    async def initialise(self, place: Place, *, first: Place | None = None) -> Place:
         """Make the place's repository as a run does."""
         self.knows(place)
-        run = await self.outcome(init_of(place))
+        run = await self.outcome(init_of(place, first=first))
         assert run.failure is None, run.failure
         return place
 
@@ -195,7 +195,9 @@ class Bench:
         return Restic(self.deps.restic, self.deps.runner, repository, run_id=str(run_id or ""))
 
 
-def init_of(place: Place, parent: str | None = None) -> InitRequested:
+def init_of(
+    place: Place, parent: str | None = None, *, first: Place | None = None
+) -> InitRequested:
     """The work of making a place's repository."""
     above = str(Path(place.address.local_path).parent) if place.address.local_path else ""
     return InitRequested(
@@ -205,6 +207,7 @@ def init_of(place: Place, parent: str | None = None) -> InitRequested:
         site="main",
         address=place.address,
         parent_path=above if parent is None else parent,
+        first=first.address if first else None,
     )
 
 

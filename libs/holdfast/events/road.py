@@ -48,6 +48,7 @@ ROADS: dict[type[Event], Road] = {
     work.PruneAdmitted: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.InitRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.HealRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     run.RunProgress: _road(
         EXECUTOR, GATEWAY, "At most one a second for a run and destination; may be lost."
     ),
@@ -64,6 +65,9 @@ ROADS: dict[type[Event], Road] = {
     ),
     snapshot.SnapshotFailed: _road(
         EXECUTOR, f"{CATALOG} {GATEWAY}", "Said before the run's end, once for a destination."
+    ),
+    snapshot.ReplicasDiffer: _road(
+        CATALOG, f"{NOTIFIER} {GATEWAY}", "Said once, when the run that made them has ended."
     ),
     retention.ForgetRequested: _road(RETENTION, CATALOG, _MADE_A_RUN),
     retention.PruneRequested: _road(RETENTION, CATALOG, _MADE_A_RUN),

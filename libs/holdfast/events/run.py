@@ -18,6 +18,7 @@ class Operation(StrEnum):
     PRUNE = "prune"
     INIT = "init"
     PROBE = "probe"
+    HEAL = "heal"
 
 
 class RunStatus(StrEnum):
@@ -91,7 +92,21 @@ class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag="prune"):
     """Bytes that remain at the destination."""
 
 
-Result = InitResult | ProbeResult | RestoreResult | ForgetResult | PruneResult
+class HealResult(msgspec.Struct, frozen=True, kw_only=True, tag="heal"):
+    """What a repair of a repository came to."""
+
+    objects_restored: int = 0
+    """Damaged or missing objects that were fetched from another destination, as they were."""
+    snapshots_restored: int = 0
+    """Snapshots whose missing parts were copied from another destination."""
+    lost_objects: tuple[str, ...] = ()
+    """Damaged or missing, and not to be had as they were; the first hundred.  What they held may
+    be back all the same: the snapshots tell."""
+    lost_snapshots: tuple[str, ...] = ()
+    """restic's ids of snapshots that are still not whole; the first hundred."""
+
+
+Result = InitResult | ProbeResult | RestoreResult | ForgetResult | PruneResult | HealResult
 
 
 class RunProgress(Event, frozen=True, kw_only=True):

@@ -10,7 +10,8 @@ import msgspec
 from holdfast.events.base import AwareTime
 from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
 from holdfast.events.schedule import CatchUp, DueOutcome
-from holdfast.events.work import DestinationType
+from holdfast.events.snapshot import Way
+from holdfast.events.work import DestinationType, FanOut
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +107,8 @@ class PolicyView(View, frozen=True, kw_only=True):
     keep_weekly: int
     keep_monthly: int
     keep_yearly: int
+    fan_out: FanOut = FanOut.MIRROR
+    """How a backup reaches the second and further destinations."""
     destinations: tuple[DestinationRef, ...]
     created_at: AwareTime
     updated_at: AwareTime
@@ -157,6 +160,10 @@ class SnapshotView(View, frozen=True, kw_only=True):
     completed_at: AwareTime | None
     forgotten_at: AwareTime | None = None
     """When retention removed it from the repository."""
+    tree: str = ""
+    """restic's id of the content: equal at every destination of the run, or something is wrong."""
+    way: Way = Way.BACKUP
+    """How it came there."""
     created_at: AwareTime
 
 
@@ -191,6 +198,8 @@ class RunView(View, frozen=True, kw_only=True):
     failure: Failure | None
     result: Result | None
     snapshot_ids: tuple[UUID, ...] = ()
+    replicas_differ: bool = False
+    """Its snapshots are not the same at all of its destinations; their ``tree`` says which."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -110,6 +110,13 @@ async def whole(objects: Objects, path: str) -> bytes:
     return b"".join([chunk async for chunk in objects.read(path)])
 
 
+async def put(objects: Objects, path: str, content: bytes) -> None:
+    """Write a small object."""
+    async with objects.receive(path) as incoming:
+        await incoming.write(content)
+        await incoming.commit()
+
+
 async def is_sound(objects: Objects, path: str) -> bool:
     """Whether the content is what the name says; False when it is not there."""
     digest = hashlib.sha256()

@@ -1,5 +1,6 @@
 """From a destination's address and secrets to what restic and storage take."""
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from holdfast.events.work import DestinationAddress, DestinationSecrets, DestinationType
@@ -7,7 +8,8 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 from holdfast.restic import Repository, S3Access
 from holdfast.storage.base import Backend, LocalTarget, S3Target, Target
-from holdfast.storage.registry import open_backend
+from holdfast.storage.objects import Objects
+from holdfast.storage.registry import open_backend, open_objects
 
 
 class UnsupportedDestinationError(HoldfastError):
@@ -27,6 +29,16 @@ def storage_of(
     UnsupportedDestinationError.
     """
     return open_backend(_target(address, secrets, parent))
+
+
+def objects_of(
+    address: DestinationAddress, secrets: DestinationSecrets
+) -> AbstractAsyncContextManager[Objects] | None:
+    """The objects of the repository at *address*; None where only restic reaches them.
+
+    Raises UnsupportedDestinationError.
+    """
+    return open_objects(_target(address, secrets, ""))
 
 
 def repository_of(

@@ -19,8 +19,8 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
 class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
     """What is in this repository now."""
 
-    copies: dict[str, str]
-    """Id in the source to id here, those included that were here before."""
+    copies: dict[str, snapshots.Snapshot]
+    """Id in the source to the snapshot here, those included that were here before."""
 
 
 def argv(options: CopyOptions) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ async def run(restic: Restic, options: CopyOptions) -> CopyResult:
 
     source = Restic(restic.binary, restic.runner, options.source, run_id=restic.run_id)
     asked = snapshots.SnapshotsOptions(ids=options.snapshot_ids)
-    here = {_origin(each): each.id for each in await snapshots.run(restic)}
+    here = {_origin(each): each for each in await snapshots.run(restic)}
     there = await snapshots.run(source, asked)
     return CopyResult(
         copies={each.id: here[_origin(each)] for each in there if _origin(each) in here}

@@ -1,9 +1,11 @@
-"""``backup``: the same paths to every destination, one after the other.
+"""``backup``: the same paths to every destination, whatever happens at one of them.
 
-In a row, because restic's work is bound by the processor; and whatever happens at one
-destination, the others get their turn.
+With ``copy`` and ``mirror`` the source is read for the first destination that takes it, and
+the others get their snapshot from there, one after the other: restic's work is bound by the
+processor.  With ``parallel`` it is read for all at once, for where the network is the limit.
 """
 
+import asyncio
 import os
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,9 +14,11 @@ import msgspec
 
 from holdfast.events.queries import GetSnapshot
 from holdfast.events.run import Failure, RunStatus
-from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
-from holdfast.events.work import BackupRequested, BackupTarget
+from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, Way
+from holdfast.events.views import SnapshotView
+from holdfast.events.work import BackupRequested, BackupTarget, DestinationAddress, FanOut
 from holdfast.executor.attempt import Attempt, in_thread
+from holdfast.executor.copying import copied_from
 from holdfast.executor.domain import (
     CANCELLED,
     Outcome,
@@ -36,9 +40,9 @@ from holdfast.executor.reach import reach
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
-from holdfast.restic.commands import backup
+from holdfast.restic.commands import backup, snapshots
 from holdfast.restic.commands.backup import BackupOptions, BackupResult
-from holdfast.restic.commands.snapshots import Snapshot
+from holdfast.restic.commands.snapshots import Snapshot, SnapshotsOptions
 from holdfast.restic.errors import SourceMissingError
 from holdfast.restic.messages import BackupSummary, Status
 from holdfast.telemetry.logs import Log
@@ -51,31 +55,66 @@ class Made(BackupResult, frozen=True, kw_only=True):
 
     began_at: datetime
     seconds: float
+    tree: str = ""
+    way: Way = Way.BACKUP
+
+
+class Original(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot of this run that others may be copied from."""
+
+    address: DestinationAddress
+    made: Made
 
 
 async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
     """Say how it went at each destination as soon as it is known; the outcome is of all."""
-    outcomes = []
-    waits: LockWaitError | None = None
-    for target in work.targets:
-        if target.snapshot_id in attempt.claim.done_snapshot_ids:
-            outcomes.append(await _told_before(attempt, target))
-            continue
-        try:
-            outcomes.append(await _to(attempt, work, target))
-        except LockWaitError as locked:
-            # The others get their turn first; what is done then is not done again.
-            waits = waits or locked
-    if waits is not None:
-        raise waits
-    return backup_outcome(outcomes)
+    # Once and before anything is started: it ends whatever bears the mark of this run.
+    await attempt.hold.guard(end_predecessor(attempt))
+    originals: list[Original] = []
+    told = [
+        await _told_before(attempt, target, originals)
+        for target in work.targets
+        if target.snapshot_id in attempt.claim.done_snapshot_ids
+    ]
+    open_ = [
+        each for each in work.targets if each.snapshot_id not in attempt.claim.done_snapshot_ids
+    ]
+    if work.fan_out is FanOut.PARALLEL:
+        ends = await asyncio.gather(
+            *(_end_of(attempt, work, target, []) for target in open_), return_exceptions=True
+        )
+    else:
+        ends = [await _end_of(attempt, work, target, originals) for target in open_]
+    for end in ends:
+        if isinstance(end, BaseException) and not isinstance(end, LockWaitError):
+            raise end
+    for end in ends:
+        # Only now: what is done meanwhile is not done again.
+        if isinstance(end, BaseException):
+            raise end
+        told.append(end)
+    return backup_outcome(told)
 
 
-async def _told_before(attempt: Attempt, target: BackupTarget) -> TargetOutcome:
+async def _end_of(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, originals: list[Original]
+) -> TargetOutcome | LockWaitError:
+    """How it went, or what it waits for: the others get their turn first."""
+    try:
+        return await _to(attempt, work, target, originals)
+    except LockWaitError as locked:
+        return locked
+
+
+async def _told_before(
+    attempt: Attempt, target: BackupTarget, originals: list[Original]
+) -> TargetOutcome:
     row = await attempt.ask(GetSnapshot(snapshot_id=target.snapshot_id))
     failure = None
     if row.status in (RunStatus.FAILED, RunStatus.CANCELLED):
         failure = Failure(code="backup_failed", message=row.error_message or "It failed.")
+    elif row.restic_snapshot_id:
+        originals.append(Original(address=target.address, made=_made_before(row)))
     return TargetOutcome(
         name=target_named(target),
         status=row.status,
@@ -85,14 +124,20 @@ async def _told_before(attempt: Attempt, target: BackupTarget) -> TargetOutcome:
     )
 
 
-async def _to(attempt: Attempt, work: BackupRequested, target: BackupTarget) -> TargetOutcome:
-    """Back up to one destination and say how it went.  Raises StoppedError only if nothing
-    may be said any more, and LockWaitError if nothing can be said yet."""
+async def _to(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, originals: list[Original]
+) -> TargetOutcome:
+    """Bring the snapshot to one destination and say how it went.  Raises StoppedError only if
+    nothing may be said any more, and LockWaitError if nothing can be said yet."""
     began = attempt.deps.now()
     try:
         made = await attempt.hold.guard(
             unless_locked(
-                attempt, target.address, lambda: _make(attempt, work, target), exclusive=False
+                attempt,
+                target.address,
+                lambda: _make(attempt, work, target, originals),
+                exclusive=False,
+                beside=[each.address for each in originals],
             )
         )
     except StoppedError as stopped:
@@ -106,15 +151,37 @@ async def _to(attempt: Attempt, work: BackupRequested, target: BackupTarget) -> 
             log.error("backup_crashed", where=where_raised(error))
         failure = failure_of(error, attempt.all_secrets())
         return await _failed(attempt, work, target, began, failure, RunStatus.FAILED)
+    originals.append(Original(address=target.address, made=made))
     return await _completed(attempt, work, target, made)
 
 
-async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -> Made:
-    await end_predecessor(attempt)
+async def _make(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, originals: Sequence[Original]
+) -> Made:
     restic = await reach(attempt, target.address)
     before = await snapshot_of_predecessor(attempt, restic, run_tag(work.run_id))
     if before is not None:
+        same = [each for each in originals if before.tree and each.made.tree == before.tree]
+        if same:
+            return _copy_made(same[0].made, before, Way.COPY, before.time, 0.0)
         return await _adopt(work, restic, before)
+    began = attempt.deps.now()
+    _tell(attempt, target, Status())
+    for original in originals:
+        copied = await copied_from(
+            attempt, work.fan_out, original.address, original.made, target.address
+        )
+        if copied is not None:
+            snapshot, way = copied
+            _tell(attempt, target, _all_of(original.made.summary))
+            seconds = seconds_between(began, attempt.deps.now())
+            return _copy_made(original.made, snapshot, way, began, seconds)
+    return await _back_up(attempt, work, target, restic)
+
+
+async def _back_up(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, restic: Restic
+) -> Made:
     missing = await in_thread(lambda: _missing(work.paths))
     if len(missing) == len(work.paths):
         raise SourcesMissingError(f"None of the paths exists: {names_told(missing)}.")
@@ -123,7 +190,6 @@ async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -
         _tell(attempt, target, status)
 
     began = attempt.deps.now()
-    _tell(attempt, target, Status())
     try:
         result = await backup.run(restic, _options(work), on_progress=on_progress)
     except SourceMissingError as error:
@@ -131,7 +197,21 @@ async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -
             f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
         ) from error
     _tell(attempt, target, _all_of(result.summary))
-    return _made(result, began, seconds_between(began, attempt.deps.now()))
+    seconds = seconds_between(began, attempt.deps.now())
+    tree = await _tree_of(work, restic, result.snapshot_id)
+    return _made(result, began, seconds, tree)
+
+
+async def _tree_of(work: BackupRequested, restic: Restic, snapshot_id: str) -> str:
+    """Asked only where there is something to compare it with: it is one more call."""
+    if len(work.targets) < 2:
+        return ""
+    try:
+        found = await snapshots.run(restic, SnapshotsOptions(ids=(snapshot_id,)))
+    except HoldfastError as error:
+        log.warning("tree_not_learned", error=str(error))
+        return ""
+    return found[0].tree if found else ""
 
 
 async def _adopt(work: BackupRequested, restic: Restic, before: Snapshot) -> Made:
@@ -155,7 +235,7 @@ async def _adopt(work: BackupRequested, restic: Restic, before: Snapshot) -> Mad
         unreadable=again.unreadable,
         unreadable_count=again.unreadable_count,
     )
-    return _made(found, began, seconds_between(began, ended))
+    return _made(found, began, seconds_between(began, ended), before.tree)
 
 
 def _options(work: BackupRequested, *, dry_run: bool = False) -> BackupOptions:
@@ -223,6 +303,8 @@ async def _completed(
             duration_seconds=made.seconds,
             unreadable_files=made.unreadable,
             unreadable_count=made.unreadable_count,
+            tree=made.tree,
+            way=made.way,
         )
     )
     return TargetOutcome(
@@ -263,7 +345,7 @@ async def _failed(
     return TargetOutcome(name=target_named(target), status=status, failure=failure)
 
 
-def _made(result: BackupResult, began: datetime, seconds: float) -> Made:
+def _made(result: BackupResult, began: datetime, seconds: float, tree: str) -> Made:
     return Made(
         summary=result.summary,
         partial=result.partial,
@@ -272,6 +354,42 @@ def _made(result: BackupResult, began: datetime, seconds: float) -> Made:
         detail=result.detail,
         began_at=began,
         seconds=seconds,
+        tree=tree,
+    )
+
+
+def _made_before(row: SnapshotView) -> Made:
+    """What an earlier attempt at the run told of."""
+    return Made(
+        summary=BackupSummary(
+            snapshot_id=row.restic_snapshot_id or "",
+            files_new=row.files_new,
+            files_changed=row.files_changed,
+            files_unmodified=row.files_unmodified,
+            data_added=row.data_added,
+            total_bytes_processed=row.total_size,
+        ),
+        partial=row.status is RunStatus.PARTIAL,
+        unreadable=row.unreadable_files,
+        unreadable_count=row.unreadable_count,
+        began_at=row.started_at,
+        seconds=float(row.duration),
+        tree=row.tree,
+        way=row.way,
+    )
+
+
+def _copy_made(
+    original: Made, snapshot: Snapshot, way: Way, began: datetime, seconds: float
+) -> Made:
+    """What could not be read is missing in the copy as well."""
+    return msgspec.structs.replace(
+        original,
+        summary=_with_id(original.summary, snapshot.id),
+        began_at=began,
+        seconds=seconds,
+        tree=snapshot.tree,
+        way=way,
     )
 
 
