@@ -99,6 +99,8 @@ class HealResult(msgspec.Struct, frozen=True, kw_only=True, tag="heal"):
     """Damaged or missing objects that were fetched from another destination, as they were."""
     snapshots_restored: int = 0
     """Snapshots whose missing parts were copied from another destination."""
+    replaced: dict[str, str] = {}
+    """restic's id of a snapshot that was gone, to that of its copy from another destination."""
     lost_objects: tuple[str, ...] = ()
     """Damaged or missing, and not to be had as they were; the first hundred.  What they held may
     be back all the same: the snapshots tell."""

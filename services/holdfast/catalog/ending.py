@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
+from holdfast.catalog.domain.run import LOST, after_last_try, differ, is_damage, retry_time
 from holdfast.catalog.retrying import queue_retry
 from holdfast.catalog.store import destinations, outbox, runs, snapshots
 from holdfast.catalog.store.pool import Connection
@@ -12,12 +12,14 @@ from holdfast.catalog.store.runs import RunRow
 from holdfast.events.run import (
     Failure,
     ForgetResult,
+    HealResult,
     InitResult,
     Operation,
     PruneResult,
     RunCompleted,
     RunStatus,
 )
+from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.kernel.ids import derived_id
 from holdfast.telemetry.logs import Log
 
@@ -41,6 +43,7 @@ async def record_end(connection: Connection, run: RunRow, event: RunCompleted, d
     if not ended:
         return
     await _follow(connection, run, event, now)
+    await _compare(connection, run, now)
     if run.operation is Operation.BACKUP and event.status in (RunStatus.PARTIAL, RunStatus.FAILED):
         await queue_retry(connection, run, deps)
     await runs.admit_queued(connection, now)
@@ -90,6 +93,10 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
             case Operation.FORGET, ForgetResult(restic_snapshot_ids=forgotten):
                 await snapshots.forget(connection, destination_id, forgotten, now)
                 await destinations.prune_needed(connection, destination_id)
+            case Operation.HEAL, HealResult(replaced=replaced):
+                await snapshots.replace(connection, destination_id, replaced)
+                # Copies that went again, and what was left out, are data of no snapshot.
+                await destinations.prune_needed(connection, destination_id)
             case Operation.PRUNE, PruneResult(repository_size=size):
                 await destinations.pruned(connection, destination_id, size, now)
             case Operation.BACKUP, _ if event.status is not RunStatus.SUCCESS:
@@ -97,6 +104,25 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await destinations.prune_needed(connection, destination_id)
             case _:
                 pass
+
+
+async def _compare(connection: Connection, run: RunRow, now: datetime) -> None:
+    """Say so when a backup's snapshots are not the same at all of its destinations."""
+    if run.configuration_id is None or len(run.destination_ids) < 2:
+        return
+    found = await snapshots.replicas_of_run(connection, run.id)
+    if not differ(found):
+        return
+    event = ReplicasDiffer(
+        event_id=derived_id(ReplicasDiffer.TYPE, run.id),
+        occurred_at=now,
+        run_id=run.id,
+        configuration_id=run.configuration_id,
+        app_name=getattr(run.event, "app_name", ""),
+        is_damage=is_damage(found),
+        snapshots=found,
+    )
+    await outbox.add(connection, event)
 
 
 def _rest(status: RunStatus) -> RunStatus:

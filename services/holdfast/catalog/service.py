@@ -88,6 +88,7 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.GetDestination, destinations.answer_get_destination, deps),
         answer(queries.RemoveDestination, destinations.answer_remove_destination, deps),
         answer(queries.TestDestination, destinations.answer_test_destination, deps),
+        answer(queries.HealDestination, destinations.answer_heal_destination, deps),
         answer(queries.CreatePolicy, policies.answer_create_policy, deps),
         answer(queries.ListPolicies, policies.answer_list_policies, deps),
         answer(queries.GetPolicy, policies.answer_get_policy, deps),

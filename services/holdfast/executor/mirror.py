@@ -7,7 +7,6 @@ snapshot without its data.  The decision on several destinations says what is ca
 why nothing is lost however it is interrupted.
 """
 
-import asyncio
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Protocol
@@ -15,6 +14,7 @@ from typing import Protocol
 from holdfast.events.work import DestinationAddress
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.siblings import family_of
+from holdfast.executor.survey import all_at_once
 from holdfast.restic.commands import index
 from holdfast.restic.commands.hold import Held, shared_lock
 from holdfast.storage.objects import (
@@ -27,9 +27,6 @@ from holdfast.storage.objects import (
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
-
-AT_ONCE = 4
-"""Objects on their way at the same time."""
 
 SLACK = timedelta(seconds=2)
 """Storages round their times."""
@@ -112,11 +109,5 @@ async def _transfer_all(
                 log.warning("object_not_mirrored", name=name, error=str(error))
                 lost.add(name)
 
-    carrying = [asyncio.create_task(carry()) for _ in range(AT_ONCE)]
-    try:
-        await asyncio.gather(*carrying)
-    finally:
-        for task in carrying:
-            task.cancel()
-        await asyncio.gather(*carrying, return_exceptions=True)
+    await all_at_once(carry)
     return frozenset(lost)

@@ -1,11 +1,12 @@
-"""What the notifier hears: that a run ended."""
+"""What the notifier hears: that a run ended, and that what it made is not the same everywhere."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.events.run import RunCompleted
+from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.notifier.channels.base import Channel
-from holdfast.notifier.domain import message_of
+from holdfast.notifier.domain import message_of, message_of_difference
 
 
 @dataclass(frozen=True)
@@ -23,3 +24,9 @@ async def on_run_completed(event: RunCompleted, deps: Deps) -> None:
 
     for channel in deps.channels:
         await channel.send(message)
+
+
+async def on_replicas_differ(event: ReplicasDiffer, deps: Deps) -> None:
+    """Tell it to everybody.  Raises DeliveryError, and the event comes again later."""
+    for channel in deps.channels:
+        await channel.send(message_of_difference(event))

@@ -1,8 +1,9 @@
 """The notifier: hears how runs ended, tells people and programs."""
 
 from holdfast.events.run import RunCompleted
+from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.notifier.channels.webhook import WebhookChannel
-from holdfast.notifier.handlers import Deps, on_run_completed
+from holdfast.notifier.handlers import Deps, on_replicas_differ, on_run_completed
 from holdfast.notifier.webhook_secret import load_or_create_webhook_secret
 from holdfast.runtime import Runtime, Service, hear
 
@@ -18,10 +19,12 @@ async def build(runtime: Runtime) -> Service:
     channels = []
     if settings.webhook_url:
         channels.append(WebhookChannel(settings.webhook_url, secret, runtime.now))
+    deps = Deps(channels=channels)
     return Service(
         name="notifier",
         hears=[
-            hear(RunCompleted, on_run_completed, Deps(channels=channels), only_new=True),
+            hear(RunCompleted, on_run_completed, deps, only_new=True),
+            hear(ReplicasDiffer, on_replicas_differ, deps, only_new=True),
         ],
         closes=[channel.close for channel in channels],
     )

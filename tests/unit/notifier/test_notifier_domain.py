@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
+from holdfast.events.snapshot import Replica, ReplicasDiffer, Way
 from holdfast.kernel.ids import derived_id, new_id
-from holdfast.notifier.domain import Message, Severity, message_of
+from holdfast.notifier.domain import Message, Severity, message_of, message_of_difference
 
 NOW = datetime(2026, 3, 10, 2, 5, tzinfo=UTC)
 LOCKED = Failure(
@@ -54,6 +55,7 @@ def told(event: RunCompleted) -> Message:
         (Operation.RESTORE, RunStatus.PARTIAL, "restore.partial", Severity.WARNING),
         (Operation.FORGET, RunStatus.FAILED, "forget.failed", Severity.ERROR),
         (Operation.PRUNE, RunStatus.FAILED, "prune.failed", Severity.ERROR),
+        (Operation.HEAL, RunStatus.PARTIAL, "heal.partial", Severity.WARNING),
     ],
 )
 def test_what_is_told(
@@ -113,3 +115,41 @@ def test_the_text_gives_the_cause_the_way_out_and_the_programs_own_words() -> No
 @pytest.mark.parametrize("status", [RunStatus.FAILED, RunStatus.PARTIAL, RunStatus.SUCCESS])
 def test_there_is_always_a_text(status: RunStatus) -> None:
     assert told(completed(status=status)).text
+
+
+@pytest.mark.parametrize(
+    ("is_damage", "severity", "words"),
+    [
+        (True, Severity.ERROR, "heal the one that is at fault"),
+        (False, Severity.INFO, "may have changed in between"),
+    ],
+)
+def test_a_difference_between_destinations_is_told(
+    is_damage: bool, severity: Severity, words: str
+) -> None:
+    def replica(name: str, tree: str) -> Replica:
+        return Replica(
+            snapshot_id=new_id(),
+            destination_id=new_id(),
+            destination_name=name,
+            tree=tree * 64,
+            way=Way.COPY if is_damage else Way.BACKUP,
+        )
+
+    event = ReplicasDiffer(
+        event_id=new_id(),
+        occurred_at=NOW,
+        run_id=derived_id("run"),
+        configuration_id=new_id(),
+        app_name="photos",
+        is_damage=is_damage,
+        snapshots=(replica("NAS", "a"), replica("USB", "b")),
+    )
+
+    message = message_of_difference(event)
+
+    assert message.title == "The snapshots of photos differ between destinations"
+    assert message.severity is severity
+    assert words in message.text
+    assert "NAS: aaaaaaaaaaaa\nUSB: bbbbbbbbbbbb" in message.text
+    assert message.id == message_of_difference(event).id

@@ -15,6 +15,7 @@ from holdfast.events.queries.configurations import (
 from holdfast.events.queries.destinations import (
     AddDestination,
     GetDestination,
+    HealDestination,
     ListDestinations,
     RemoveDestination,
     TestDestination,
@@ -81,6 +82,7 @@ __all__ = [
     "GetConfiguration",
     "GetConfigurationSchedule",
     "GetDestination",
+    "HealDestination",
     "GetIdentity",
     "GetPolicy",
     "GetPruneView",

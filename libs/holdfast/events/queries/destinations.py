@@ -66,3 +66,12 @@ class TestDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
     REPLY = views.RunAccepted
 
     destination_id: UUID
+
+
+class HealDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue a run that repairs a destination with what the others have."""
+
+    SUBJECT = "catalog.destination.heal"
+    REPLY = views.RunAccepted
+
+    destination_id: UUID

@@ -1,6 +1,7 @@
 """What executors ask: may I have this run, and may I go on."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import msgspec
 
@@ -20,6 +21,7 @@ from holdfast.events.queries import (
     claim_purpose,
 )
 from holdfast.events.run import RunStatus
+from holdfast.events.work import HealRequested, InitRequested
 from holdfast.secretbox.envelope import seal_to
 
 
@@ -89,12 +91,22 @@ async def answer_release_claim(query: ReleaseClaim, deps: Deps) -> Released:
     return Released(held=cancel is not None)
 
 
+def _opened_by(run: RunRow) -> tuple[UUID, ...]:
+    """Its own destinations, and those that it only reads from."""
+    work = run.event
+    if isinstance(work, InitRequested) and work.first is not None:
+        return (*run.destination_ids, work.first.destination_id)
+    if isinstance(work, HealRequested):
+        return (*run.destination_ids, *(each.destination_id for each in work.siblings))
+    return run.destination_ids
+
+
 async def _secrets(
     connection: Connection, run: RunRow, number: int, public_key: bytes, deps: Deps
 ) -> bytes:
     """What opens the run's destinations, readable by this executor alone."""
     opened = {
         str(each.id): deps.secrets.open_destination(each)
-        for each in await destinations.sealed_secrets(connection, run.destination_ids)
+        for each in await destinations.sealed_secrets(connection, _opened_by(run))
     }
     return seal_to(public_key, msgspec.json.encode(opened), claim_purpose(run.id, number))

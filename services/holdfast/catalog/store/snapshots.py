@@ -1,6 +1,6 @@
 """Snapshots: one row for each destination of a backup run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from holdfast.catalog.store.rows import to_structs
 from holdfast.catalog.store.sql import load
 from holdfast.events.queries import ListSnapshots, SnapshotFact
 from holdfast.events.run import Failure, RunStatus
-from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
+from holdfast.events.snapshot import Replica, SnapshotCompleted, SnapshotFailed
 from holdfast.events.views import SnapshotView
 from holdfast.events.work import BackupRequested
 
@@ -62,6 +62,8 @@ async def complete(connection: Connection, event: SnapshotCompleted) -> bool:
         event.unreadable_count,
         event.started_at,
         event.occurred_at,
+        event.tree,
+        event.way,
     )
     return done is not None
 
@@ -92,11 +94,25 @@ async def of_run(connection: Connection, run_id: UUID) -> tuple[Ended, ...]:
     return to_structs(await connection.fetch(SQL["snapshots_of_run"], run_id), Ended)
 
 
+async def replicas_of_run(connection: Connection, run_id: UUID) -> tuple[Replica, ...]:
+    """What a run has made, where it can be compared."""
+    return to_structs(await connection.fetch(SQL["replicas_of_run"], run_id), Replica)
+
+
 async def forget(
     connection: Connection, destination_id: UUID, restic_ids: Iterable[str], now: datetime
 ) -> None:
     """They are no longer in the repository."""
     await connection.execute(SQL["forget_snapshots"], destination_id, list(restic_ids), now)
+
+
+async def replace(
+    connection: Connection, destination_id: UUID, replaced: Mapping[str, str]
+) -> None:
+    """Another snapshot of the same run has taken the place of one that was gone."""
+    await connection.execute(
+        SQL["replace_snapshots"], destination_id, list(replaced), list(replaced.values())
+    )
 
 
 async def known(

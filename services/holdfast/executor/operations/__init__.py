@@ -7,6 +7,7 @@ from holdfast.events.base import Work
 from holdfast.events.work import (
     BackupRequested,
     ForgetAdmitted,
+    HealRequested,
     InitRequested,
     ProbeRequested,
     PruneAdmitted,
@@ -14,7 +15,7 @@ from holdfast.events.work import (
 )
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
-from holdfast.executor.operations import backup, forget, init, probe, prune, restore
+from holdfast.executor.operations import backup, forget, heal, init, probe, prune, restore
 
 Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
 
@@ -25,4 +26,5 @@ OPERATES: dict[type[Work], Operate] = {
     PruneAdmitted: prune.run,
     InitRequested: init.run,
     ProbeRequested: probe.run,
+    HealRequested: heal.run,
 }

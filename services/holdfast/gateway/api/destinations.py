@@ -8,11 +8,12 @@ from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 
 from holdfast.events.queries import (
     GetDestination,
+    HealDestination,
     ListDestinations,
     RemoveDestination,
     TestDestination,
 )
-from holdfast.events.views import DestinationView
+from holdfast.events.views import DestinationView, RunAccepted
 from holdfast.gateway.api.problems import problems
 from holdfast.gateway.catalog_client import WAIT_SECONDS, CatalogClient
 from holdfast.gateway.schemas.destinations import (
@@ -111,3 +112,18 @@ class DestinationRoutes(Controller):
         """Answers with `success` false, not with an error, when it cannot."""
         accepted = await catalog.ask(TestDestination(destination_id=destination_id))
         return TestOutcome.of(await catalog.wait_for_run(accepted.run_id, WAIT_SECONDS))
+
+    @post(
+        "/{destination_id:uuid}/heal",
+        operation_id="healDestination",
+        summary="Repair a destination's repository with what other destinations have",
+        status_code=202,
+        responses=problems(404),
+    )
+    async def heal(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunAccepted:
+        """Answers at once; the run tells what was repaired, and what could not be."""
+        return await catalog.ask(HealDestination(destination_id=destination_id))
