@@ -100,7 +100,8 @@ class HealResult(msgspec.Struct, frozen=True, kw_only=True, tag="heal"):
     snapshots_restored: int = 0
     """Snapshots whose missing parts were copied from another destination."""
     replaced: dict[str, str] = {}
-    """restic's id of a snapshot that was gone, to that of its copy from another destination."""
+    """restic's id of a snapshot that was gone, or past mending, to that of the snapshot of the
+    same run that was copied from another destination in its place."""
     lost_objects: tuple[str, ...] = ()
     """Damaged or missing, and not to be had as they were; the first hundred.  What they held may
     be back all the same: the snapshots tell."""

@@ -1,6 +1,7 @@
 """The objects of a repository in a directory."""
 
 import os
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -19,6 +20,12 @@ from holdfast.storage.objects import (
     ObjectMissingError,
     checked_path,
 )
+
+INCOMING = "holdfast-incoming"
+"""Where files are written before they are whole: on the same disk, out of restic's sight."""
+
+ABANDONED_SECONDS = 86_400
+"""A file there that nobody wrote to for so long was left by somebody who died."""
 
 
 class LocalObjects:
@@ -43,7 +50,7 @@ class LocalObjects:
 
     @asynccontextmanager
     async def receive(self, path: str) -> AsyncIterator["LocalIncoming"]:
-        incoming = await in_thread(LocalIncoming, self._path(path))
+        incoming = await in_thread(LocalIncoming, self._path(path), self._root / INCOMING)
         try:
             yield incoming
         finally:
@@ -77,14 +84,15 @@ class LocalObjects:
 
 
 class LocalIncoming:
-    """A file under another name, in the same folder, until it is whole and on the disk."""
+    """A file under another name until it is whole and on the disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, folder: Path) -> None:
         self._path = path
-        # restic passes over what is not named like an object, and prune removes it.
-        self._part = path.with_name(f".{path.name[:12]}-{uuid4().hex}.part")
+        self._part = folder / uuid4().hex
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for each in (folder, path.parent):
+                each.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sweep(folder)
             self._file = self._part.open("xb")
         except OSError as error:
             raise write_error(path.parent, error) from error
@@ -100,6 +108,7 @@ class LocalIncoming:
         self._file.close()
         with suppress(OSError):
             self._part.unlink(missing_ok=True)
+            self._part.parent.rmdir()  # unless others are at it
 
     def _write(self, chunk: bytes) -> None:
         try:
@@ -116,6 +125,14 @@ class LocalIncoming:
             _sync_folder(self._path.parent)
         except OSError as error:
             raise write_error(self._path.parent, error) from error
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what was left by the dead."""
+    for each in folder.iterdir():
+        with suppress(FileNotFoundError):
+            if time.time() - each.stat().st_mtime > ABANDONED_SECONDS:
+                each.unlink()
 
 
 def _found(folder: Path) -> Iterator[tuple[str, ObjectInfo]]:

@@ -10,11 +10,12 @@ from rich.table import Column, Table
 
 from holdfast.cli.client import GatewayClient
 from holdfast.cli.follow import follow_run
-from holdfast.events.run import RunStatus
+from holdfast.events.run import HealResult, RunStatus
 from holdfast.events.views import (
     AppView,
     BackupStarted,
     ConfigurationView,
+    DestinationView,
     DeviceView,
     RunAccepted,
     RunPage,
@@ -38,6 +39,10 @@ class Apps(msgspec.Struct):
 
 class Devices(msgspec.Struct):
     devices: tuple[DeviceView, ...]
+
+
+class Destinations(msgspec.Struct):
+    destinations: tuple[DestinationView, ...]
 
 
 class Configurations(msgspec.Struct):
@@ -134,6 +139,24 @@ def cancel_run(run: str) -> int:
     return 0
 
 
+def heal(destination: str) -> int:
+    """Repair a destination, follow it to the end, and say what came of it."""
+    with GatewayClient.find() as client:
+        found = find_destination(client, destination)
+        accepted = client.post(f"/backup/destinations/{found.id}/heal", RunAccepted)
+        run = follow_run(client, accepted.run_id, console())
+    code = report(run)
+    if isinstance(run.result, HealResult):
+        mended = run.result
+        console().print(
+            f"  {mended.objects_restored} objects and {mended.snapshots_restored} snapshots "
+            f"restored, {len(mended.lost_snapshots)} snapshots lost"
+        )
+        for each in mended.lost_snapshots:
+            console().print(f"  lost: {each}")
+    return code
+
+
 def status() -> int:
     """Print the house at a glance; 1 when an app has no good backup."""
     with GatewayClient.find() as client:
@@ -174,6 +197,16 @@ def find_app(client: GatewayClient, name: str) -> AppView:
             return each
     known = ", ".join(each.name for each in apps) or "none yet"
     raise NotFoundError(f"There is no app {name!r}.", guidance=f"There are: {known}.")
+
+
+def find_destination(client: GatewayClient, name: str) -> DestinationView:
+    """The destination of that name or id.  Raises NotFoundError that lists what there is."""
+    destinations = client.get("/backup/destinations", Destinations).destinations
+    for each in destinations:
+        if name in (each.name, str(each.id)):
+            return each
+    known = ", ".join(each.name for each in destinations) or "none yet"
+    raise NotFoundError(f"There is no destination {name!r}.", guidance=f"There are: {known}.")
 
 
 def find_snapshot(client: GatewayClient, name: str) -> SnapshotView:

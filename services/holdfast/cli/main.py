@@ -122,6 +122,15 @@ def runs(limit: int, cancel: str | None) -> None:
 
 
 @main.command()
+@click.argument("destination")
+def heal(destination: str) -> None:
+    """Repair DESTINATION (a name or an id) with what other destinations have."""
+    from holdfast.cli.commands import heal as run_heal
+
+    sys.exit(run_heal(destination))
+
+
+@main.command()
 def status() -> None:
     """Show how well everything is protected."""
     from holdfast.cli.commands import status as run_status

@@ -132,8 +132,9 @@ async def _bring(
 ) -> dict[str, str]:
     """Copy the sibling's snapshots of the same runs; which ones replace one that is gone.
 
-    A copy of a snapshot that is here has brought what that one lacks, and goes again.  It
-    is out of the way meanwhile, for restic copies no snapshot twice.
+    A copy of a snapshot that is here brings what that one lacks, and goes again; only when
+    it is not whole even then (its folders were read at another moment) the copy stays in its
+    place.  It is out of the way meanwhile, for restic copies no snapshot twice.
     """
     theirs: dict[str, list[Snapshot]] = defaultdict(list)
     for each in await snapshots.run(sibling.restic):
@@ -161,18 +162,25 @@ async def _bring(
         finally:
             for path in hurt:
                 await objects.put_back(path)
-    replaced = {
-        each.id: copies[one.id].id
-        for each, one in pairs.items()
-        if not each.is_here and one.id in copies
-    }
+    replaced = {}
+    for old, one in pairs.items():
+        copied = copies.get(one.id)
+        mended = old.is_here and await is_whole(restic, old.id)
+        if copied is not None and not mended and await is_whole(restic, copied.id):
+            replaced[old.id] = copied.id
     spare = {each.id for each in copies.values()} - before - set(replaced.values())
-    if spare:
-        try:
-            await forget.run(restic, ForgetOptions(snapshot_ids=tuple(sorted(spare))))
-        except ResticError as error:
-            log.warning("spare_copies_stay", ids=sorted(spare), error=str(error))
+    past_mending = {each.id for each in pairs if each.is_here and each.id in replaced}
+    await _forget(restic, spare | past_mending)
     return replaced
+
+
+async def _forget(restic: Restic, ids: set[str]) -> None:
+    """What is not needed any more.  If it stays, it is only in the way of nobody."""
+    try:
+        if ids:
+            await forget.run(restic, ForgetOptions(snapshot_ids=tuple(sorted(ids))))
+    except ResticError as error:
+        log.warning("spare_snapshots_stay", ids=sorted(ids), error=str(error))
 
 
 def _most_alike(theirs: Sequence[Snapshot], tree: str) -> Snapshot:
@@ -181,9 +189,9 @@ def _most_alike(theirs: Sequence[Snapshot], tree: str) -> Snapshot:
 
 
 async def _is_mended(restic: Restic, wanted: Wanted, replaced: dict[str, str]) -> bool:
-    if wanted.is_here:
-        return await is_whole(restic, wanted.id)
-    return wanted.id in replaced and await is_whole(restic, replaced[wanted.id])
+    if not wanted.is_here and wanted.id not in replaced:
+        return False
+    return await is_whole(restic, replaced.get(wanted.id, wanted.id))
 
 
 def _run_of(snapshot: Snapshot) -> str:

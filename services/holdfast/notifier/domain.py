@@ -92,9 +92,7 @@ def message_of_difference(event: ReplicasDiffer) -> Message:
 
     An alarm only when a copy is like no original: what was read twice may have changed.
     """
-    subject = (
-        f"The snapshots of {event.app_name}" if event.app_name else "The snapshots of a backup"
-    )
+    subject = f"The snapshots of {event.app_name or 'a backup'}"
     each = "\n".join(f"{one.destination_name}: {one.tree[:12]}" for one in event.snapshots)
     if event.is_damage:
         text = (

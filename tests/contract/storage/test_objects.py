@@ -119,10 +119,13 @@ async def test_a_good_object_takes_the_place_of_a_damaged_one(store: Store, othe
 
 
 async def test_what_breaks_off_leaves_nothing(store: Store) -> None:
-    with pytest.raises(RuntimeError):
+    async def break_off() -> None:
         async with store.objects.receive(PATH) as incoming:
             await incoming.write(CONTENT)
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await break_off()
 
     assert store.files() == set()
     assert await store.objects.size(PATH) is None

@@ -14,7 +14,7 @@ from holdfast.events.work import FanOut
 from holdfast.restic.commands import backup, check, config, forget, prune, snapshots
 from holdfast.restic.commands.check import CheckOptions
 from holdfast.restic.commands.forget import ForgetOptions
-from support.executor import Bench, Place, backup_of, local_place, s3_place
+from support.executor import Bench, Place, backup_of, init_of, local_place, s3_place
 from support.trees import make_tree
 
 pytestmark = pytest.mark.restic
@@ -84,8 +84,6 @@ async def test_without_the_first_destination_no_other_is_made(
     bench.knows(place)
     Path(nas.address.local_path).rename(tmp_path / "gone")
 
-    from support.executor import init_of
-
     run = await bench.outcome(init_of(place, first=nas))
 
     assert run.status is RunStatus.FAILED
@@ -106,7 +104,8 @@ async def test_each_destination_has_the_same_snapshot(
 
     assert run.status is RunStatus.SUCCESS
     first, other = completed(bench, nas), completed(bench, second)
-    assert first.tree and other.tree
+    assert first.tree
+    assert other.tree
     # Read twice, even the folders above may differ: this very test writes beside the data.
     assert first.tree == other.tree or fan_out is FanOut.PARALLEL
     assert first.way is Way.BACKUP

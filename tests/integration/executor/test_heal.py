@@ -14,8 +14,9 @@ from holdfast.events.snapshot import SnapshotCompleted
 from holdfast.events.views import SnapshotPage, SnapshotView
 from holdfast.events.work import FanOut, HealRequested
 from holdfast.kernel.clock import utc_now
-from holdfast.restic.commands import check, restore, snapshots
+from holdfast.restic.commands import check, init, restore, snapshots
 from holdfast.restic.commands.check import CheckOptions
+from holdfast.restic.commands.init import InitOptions
 from holdfast.restic.commands.restore import RestoreOptions
 from support.executor import Bench, Place, backup_of, local_place, s3_place, work_of
 from support.trees import make_tree
@@ -201,9 +202,6 @@ async def test_a_stranger_is_healed_by_copying_what_its_snapshots_lack(
     (tmp_path / "usb").mkdir()
     usb = local_place(tmp_path / "usb", "usb")
     bench.knows(usb)
-    from holdfast.restic.commands import init
-    from holdfast.restic.commands.init import InitOptions
-
     Path(usb.address.local_path).mkdir()
     await init.run(bench.restic(usb), InitOptions(chunker_of=bench.restic(nas).repository))
     trees = await back_up_twice(bench, tmp_path, fan_out, nas, usb)

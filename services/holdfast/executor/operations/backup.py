@@ -10,13 +10,10 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
-
 from holdfast.events.queries import GetSnapshot
 from holdfast.events.run import Failure, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, Way
-from holdfast.events.views import SnapshotView
-from holdfast.events.work import BackupRequested, BackupTarget, DestinationAddress, FanOut
+from holdfast.events.work import BackupRequested, BackupTarget, FanOut
 from holdfast.executor.attempt import Attempt, in_thread
 from holdfast.executor.copying import copied_from
 from holdfast.executor.domain import (
@@ -36,6 +33,7 @@ from holdfast.executor.domain import (
 )
 from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.locks import LockWaitError, unless_locked
+from holdfast.executor.made import Made, Original, copy_made, made_before, made_of, with_id
 from holdfast.executor.reach import reach
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
 from holdfast.kernel.errors import HoldfastError
@@ -48,22 +46,6 @@ from holdfast.restic.messages import BackupSummary, Status
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
-
-
-class Made(BackupResult, frozen=True, kw_only=True):
-    """A snapshot in the repository, made now or by an attempt before this one."""
-
-    began_at: datetime
-    seconds: float
-    tree: str = ""
-    way: Way = Way.BACKUP
-
-
-class Original(msgspec.Struct, frozen=True, kw_only=True):
-    """A snapshot of this run that others may be copied from."""
-
-    address: DestinationAddress
-    made: Made
 
 
 async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
@@ -114,7 +96,7 @@ async def _told_before(
     if row.status in (RunStatus.FAILED, RunStatus.CANCELLED):
         failure = Failure(code="backup_failed", message=row.error_message or "It failed.")
     elif row.restic_snapshot_id:
-        originals.append(Original(address=target.address, made=_made_before(row)))
+        originals.append(Original(address=target.address, made=made_before(row)))
     return TargetOutcome(
         name=target_named(target),
         status=row.status,
@@ -163,7 +145,7 @@ async def _make(
     if before is not None:
         same = [each for each in originals if before.tree and each.made.tree == before.tree]
         if same:
-            return _copy_made(same[0].made, before, Way.COPY, before.time, 0.0)
+            return copy_made(same[0].made, before, Way.COPY, before.time, 0.0)
         return await _adopt(work, restic, before)
     began = attempt.deps.now()
     _tell(attempt, target, Status())
@@ -175,7 +157,7 @@ async def _make(
             snapshot, way = copied
             _tell(attempt, target, _all_of(original.made.summary))
             seconds = seconds_between(began, attempt.deps.now())
-            return _copy_made(original.made, snapshot, way, began, seconds)
+            return copy_made(original.made, snapshot, way, began, seconds)
     return await _back_up(attempt, work, target, restic)
 
 
@@ -199,7 +181,7 @@ async def _back_up(
     _tell(attempt, target, _all_of(result.summary))
     seconds = seconds_between(began, attempt.deps.now())
     tree = await _tree_of(work, restic, result.snapshot_id)
-    return _made(result, began, seconds, tree)
+    return made_of(result, began, seconds, tree)
 
 
 async def _tree_of(work: BackupRequested, restic: Restic, snapshot_id: str) -> str:
@@ -230,12 +212,12 @@ async def _adopt(work: BackupRequested, restic: Restic, before: Snapshot) -> Mad
     ended = summary.backup_end or began
     found = BackupResult(
         # Snapshots name themselves outside of their summary.
-        summary=_with_id(summary, before.id),
+        summary=with_id(summary, before.id),
         partial=again.partial,
         unreadable=again.unreadable,
         unreadable_count=again.unreadable_count,
     )
-    return _made(found, began, seconds_between(began, ended), before.tree)
+    return made_of(found, began, seconds_between(began, ended), before.tree)
 
 
 def _options(work: BackupRequested, *, dry_run: bool = False) -> BackupOptions:
@@ -343,58 +325,6 @@ async def _failed(
         )
     )
     return TargetOutcome(name=target_named(target), status=status, failure=failure)
-
-
-def _made(result: BackupResult, began: datetime, seconds: float, tree: str) -> Made:
-    return Made(
-        summary=result.summary,
-        partial=result.partial,
-        unreadable=result.unreadable,
-        unreadable_count=result.unreadable_count,
-        detail=result.detail,
-        began_at=began,
-        seconds=seconds,
-        tree=tree,
-    )
-
-
-def _made_before(row: SnapshotView) -> Made:
-    """What an earlier attempt at the run told of."""
-    return Made(
-        summary=BackupSummary(
-            snapshot_id=row.restic_snapshot_id or "",
-            files_new=row.files_new,
-            files_changed=row.files_changed,
-            files_unmodified=row.files_unmodified,
-            data_added=row.data_added,
-            total_bytes_processed=row.total_size,
-        ),
-        partial=row.status is RunStatus.PARTIAL,
-        unreadable=row.unreadable_files,
-        unreadable_count=row.unreadable_count,
-        began_at=row.started_at,
-        seconds=float(row.duration),
-        tree=row.tree,
-        way=row.way,
-    )
-
-
-def _copy_made(
-    original: Made, snapshot: Snapshot, way: Way, began: datetime, seconds: float
-) -> Made:
-    """What could not be read is missing in the copy as well."""
-    return msgspec.structs.replace(
-        original,
-        summary=_with_id(original.summary, snapshot.id),
-        began_at=began,
-        seconds=seconds,
-        tree=snapshot.tree,
-        way=way,
-    )
-
-
-def _with_id(summary: BackupSummary, snapshot_id: str) -> BackupSummary:
-    return msgspec.structs.replace(summary, snapshot_id=snapshot_id)
 
 
 def _missing(paths: Sequence[str]) -> list[str]:

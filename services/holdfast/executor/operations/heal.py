@@ -29,7 +29,7 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import check, repair
 from holdfast.restic.commands.check import CheckOptions
-from holdfast.storage.objects import Objects, name_in
+from holdfast.storage.objects import Objects, is_sound, name_in
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
@@ -63,6 +63,8 @@ async def _heal(attempt: Attempt, work: HealRequested) -> Outcome:
         for path in await objects.aside():
             if path.startswith("snapshots/") and await objects.size(path) is None:
                 await objects.put_back(path)
+                if not await is_sound(objects, path):
+                    await objects.set_aside(path)
         result = await _mend_objects(attempt, work, restic, objects, siblings)
         mended = await mend_snapshots(attempt, work.address, restic, objects, siblings)
     result = msgspec.structs.replace(

@@ -35,8 +35,9 @@ select id, destination_id, status, failure from snapshot where run_id = $1 order
 select s.id as snapshot_id, s.destination_id, d.name as destination_name, s.tree, s.way
   from snapshot s
   join destination d on d.id = s.destination_id
+  join run r on r.id = s.run_id
  where s.run_id = $1 and s.restic_snapshot_id is not null and s.tree <> ''
- order by s.created_at, s.id;
+ order by array_position(r.destination_ids, s.destination_id);
 
 -- name: forget_snapshots
 update snapshot
