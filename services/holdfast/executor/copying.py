@@ -3,12 +3,13 @@
 from holdfast.events.snapshot import Way
 from holdfast.events.work import DestinationAddress, FanOut
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.domain import run_tag
 from holdfast.executor.mirror import Copyable, mirror
 from holdfast.executor.reach import reach
 from holdfast.kernel.errors import HoldfastError
-from holdfast.restic.commands import copy
+from holdfast.restic.commands import copy, snapshots
 from holdfast.restic.commands.copy import CopyOptions
-from holdfast.restic.commands.snapshots import Snapshot
+from holdfast.restic.commands.snapshots import Snapshot, SnapshotsOptions
 from holdfast.restic.errors import RepositoryLockedError
 from holdfast.telemetry.logs import Log
 
@@ -28,16 +29,18 @@ async def copied_from(
     Raises RepositoryLockedError when somebody uses one of the two alone.
     """
     try:
-        restic = await reach(attempt, source)
+        source_restic = await reach(attempt, source)
         way = Way.COPY
         if fan_out is FanOut.MIRROR and await _mirrored(attempt, source, made, target):
             way = Way.MIRROR
-        options = CopyOptions(source=restic.repository, snapshot_ids=(made.snapshot_id,))
-        result = await copy.run(attempt.restic(target), options)
-        return result.copies[made.snapshot_id], way
+        options = CopyOptions(source=source_restic.repository, snapshot_ids=(made.snapshot_id,))
+        restic = attempt.restic(target)
+        await copy.bring(restic, options)
+        tag = run_tag(attempt.work.run_id)
+        return (await snapshots.run(restic, SnapshotsOptions(tags=(tag,))))[-1], way
     except RepositoryLockedError:
         raise
-    except (HoldfastError, KeyError) as error:
+    except (HoldfastError, IndexError) as error:
         log.warning(
             "not_copied",
             run_id=str(attempt.work.run_id),

@@ -30,15 +30,19 @@ def argv(options: CopyOptions) -> tuple[str, ...]:
     return ("copy", "--", *options.snapshot_ids)
 
 
+async def bring(restic: Restic, options: CopyOptions) -> None:
+    """Copy what is missing.  Raises ConflictingCredentialsError for two kinds of S3 keys."""
+    environment, secrets = from_repository(options.source, restic.repository)
+    await restic.run(argv(options), environment=environment, secrets=secrets)
+
+
 async def run(restic: Restic, options: CopyOptions) -> CopyResult:
-    """Copy what is missing.  Raises ConflictingCredentialsError for two kinds of S3 keys.
+    """``bring``, and say what is here now.
 
     What restic tells of the copies differs by version and has short ids only, so they
     are looked up: two more calls, for one listing of each repository.
     """
-    environment, secrets = from_repository(options.source, restic.repository)
-    await restic.run(argv(options), environment=environment, secrets=secrets)
-
+    await bring(restic, options)
     source = Restic(restic.binary, restic.runner, options.source, run_id=restic.run_id)
     asked = snapshots.SnapshotsOptions(ids=options.snapshot_ids)
     here = {_origin(each): each for each in await snapshots.run(restic)}

@@ -1,13 +1,13 @@
 """``backup``: the same paths to every destination, whatever happens at one of them.
 
 With ``copy`` and ``mirror`` the source is read for the first destination that takes it, and
-the others get their snapshot from there, one after the other: restic's work is bound by the
-processor.  With ``parallel`` it is read for all at once, for where the network is the limit.
+the others get their snapshot from there, all at once.  With ``parallel`` it is read for all
+at once, which is quicker where the network is the limit and not the processor.
 """
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
 
 from holdfast.events.queries import GetSnapshot
@@ -61,21 +61,33 @@ async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
     open_ = [
         each for each in work.targets if each.snapshot_id not in attempt.claim.done_snapshot_ids
     ]
+    ends: list[TargetOutcome | LockWaitError] = []
     if work.fan_out is FanOut.PARALLEL:
-        ends = await asyncio.gather(
-            *(_end_of(attempt, work, target, []) for target in open_), return_exceptions=True
-        )
+        originals = []  # each from the source
     else:
-        ends = [await _end_of(attempt, work, target, originals) for target in open_]
+        while open_ and not originals:
+            ends.append(await _end_of(attempt, work, open_.pop(0), originals))
+    ends += await _all_at_once(
+        [_end_of(attempt, work, target, list(originals)) for target in open_]
+    )
     for end in ends:
-        if isinstance(end, BaseException) and not isinstance(end, LockWaitError):
-            raise end
-    for end in ends:
-        # Only now: what is done meanwhile is not done again.
-        if isinstance(end, BaseException):
+        if isinstance(end, LockWaitError):
+            # Only now: what was done meanwhile is not done again.
             raise end
         told.append(end)
     return backup_outcome(told)
+
+
+async def _all_at_once(
+    ends: Sequence[Coroutine[None, None, TargetOutcome | LockWaitError]],
+) -> list[TargetOutcome | LockWaitError]:
+    """What all came to; what one raises is raised when none is at work any more."""
+    found = []
+    for end in await asyncio.gather(*ends, return_exceptions=True):
+        if isinstance(end, BaseException) and not isinstance(end, LockWaitError):
+            raise end
+        found.append(end)
+    return found
 
 
 async def _end_of(
