@@ -18,6 +18,7 @@ from holdfast.events.base import Event, Work
 from holdfast.events.queries import Claim, ClaimRun, Heartbeat, HeartbeatReply, claim_purpose
 from holdfast.events.run import RunCompleted, RunProgress
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
+from holdfast.events.views import SnapshotView
 from holdfast.events.work import (
     BackupRequested,
     BackupTarget,
@@ -243,4 +244,31 @@ def work_of(kind: type[Work], place: Place, **fields: Any) -> Any:
             "address": place.address,
             **fields,
         }
+    )
+
+
+def row_of(event: SnapshotCompleted) -> SnapshotView:
+    """The catalog's row of a snapshot that was told of."""
+    return SnapshotView(
+        id=event.snapshot_id,
+        run_id=event.run_id,
+        configuration_id=event.configuration_id,
+        app_id=None,
+        destination_id=event.destination_id,
+        restic_snapshot_id=event.restic_snapshot_id,
+        hostname=event.hostname,
+        paths=event.paths,
+        status=event.status,
+        files_new=0,
+        files_changed=0,
+        files_unmodified=0,
+        data_added=0,
+        total_size=0,
+        duration=0,
+        error_message="",
+        started_at=event.started_at,
+        completed_at=utc_now(),
+        created_at=event.started_at,
+        tree=event.tree,
+        way=event.way,
     )

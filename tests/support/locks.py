@@ -43,5 +43,6 @@ async def forged_lock(
     sealed = ctr(key, nonce, plain)
     content = nonce + sealed + Poly1305.generate_tag(mac_key(k, r, nonce), sealed)
     path = Path(repository) / "locks" / hashlib.sha256(content).hexdigest()
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     return path

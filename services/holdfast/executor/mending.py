@@ -1,7 +1,7 @@
 """Making snapshots whole with what a sibling's snapshots of the same runs have."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -82,6 +82,8 @@ async def mend_snapshots(
         except HoldfastError as error:
             log.warning("not_mended_from", name=sibling.address.name, error=str(error))
         open_ = [each for each in open_ if not await _is_mended(restic, each, replaced)]
+    if attempt.is_takeover:
+        await _drop_spares(attempt, address, restic, replaced)
     return Mended(
         restored=len(wanted) - len(open_),
         replaced=replaced,
@@ -172,6 +174,25 @@ async def _bring(
     past_mending = {each.id for each in pairs if each.is_here and each.id in replaced}
     await _forget(restic, spare | past_mending)
     return replaced
+
+
+async def _drop_spares(
+    attempt: Attempt, address: DestinationAddress, restic: Restic, replaced: Mapping[str, str]
+) -> None:
+    """Forget the copies that an attempt brought and did not live to forget: of a run that has
+    its snapshot on record here, with the same content.  They would keep its data for ever."""
+    known = {each.restic_snapshot_id or "" for each in await _on_record(attempt, address)}
+    known |= set(replaced.values())
+    here = await snapshots.run(restic)
+    kept = {(_run_of(each), each.tree) for each in here if each.id in known}
+    await _forget(
+        restic,
+        {
+            each.id
+            for each in here
+            if each.original and each.id not in known and (_run_of(each), each.tree) in kept
+        },
+    )
 
 
 async def _forget(restic: Restic, ids: set[str]) -> None:

@@ -1,24 +1,26 @@
 """Killed at any step of a mirror or a repair, whoever takes it up ends with whole repositories."""
 
+import os
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from holdfast.events.queries import ListSnapshots
-from holdfast.events.run import RunStatus
+from holdfast.events.run import HealResult, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted, Way
 from holdfast.events.views import SnapshotPage
 from holdfast.events.work import FanOut, HealRequested
 from holdfast.restic.commands import check, snapshots
 from holdfast.restic.commands.check import CheckOptions
 from support.dying import NEVER, die_at
-from support.executor import Bench, Place, backup_of, local_place, work_of
+from support.executor import Bench, Place, backup_of, local_place, row_of, work_of
 from support.trees import make_tree
 
 pytestmark = pytest.mark.restic
 
-DEATHS = 10
-"""Of the steps of a run, so many are tried, evenly spread; all of them in a run by hand."""
+DEATHS = int(os.environ.get("HOLDFAST_TEST_DEATHS", "6"))
+"""Of the steps of a run, about so many are tried, evenly spread."""
 
 
 @pytest.fixture
@@ -74,23 +76,47 @@ async def test_killed_at_any_step_of_a_repair(
     (data / "other").write_bytes(b"other" * 100_000)
     await bench.outcome(backup_of([data], nas, usb, fan_out=FanOut.PARALLEL))
     assert bench.said(SnapshotCompleted)[-1].way is Way.BACKUP
-    before = {each.id for each in await snapshots.run(bench.restic(usb))}
-    bench.bus.answers[ListSnapshots] = lambda _: SnapshotPage(snapshots=())
-    step = 0
-    total = NEVER
+    replaced: dict[str, str] = {}
 
-    while step < total:
+    def on_record(query: ListSnapshots) -> SnapshotPage:
+        """As the catalog has it after each repair that was told of."""
+        rows = [row_of(each) for each in bench.said(SnapshotCompleted)]
+        return SnapshotPage(
+            snapshots=tuple(
+                replace(row, restic_snapshot_id=replaced.get(row.id.hex, row.restic_snapshot_id))
+                for row in rows
+                if row.destination_id == query.destination_id
+            )
+        )
+
+    bench.bus.answers[ListSnapshots] = on_record
+
+    def lose_everything() -> HealRequested:
         for pack in usb.files("data"):
             pack.unlink()
-        work = work_of(HealRequested, usb, siblings=(nas.address,))
-        lived = die_at(bench, work, [nas, usb], step)
-        if lived is not None:
-            total = lived
+        work: HealRequested = work_of(HealRequested, usb, siblings=(nas.address,))
+        return work
+
+    total = die_at(bench, lose_everything(), [nas, usb], NEVER)
+    assert total is not None
+    assert total > DEATHS
+    deaths = 0
+
+    for step in range(0, total, max(1, total // DEATHS)):
+        work = lose_everything()
+        deaths += die_at(bench, work, [nas, usb], step) is None
 
         bench.claim = 2
         run = await bench.outcome(work)
 
         assert run.status is RunStatus.SUCCESS, run.failure
-        assert before <= {each.id for each in await snapshots.run(bench.restic(usb))}
+        assert isinstance(run.result, HealResult)
+        for row in on_record(ListSnapshots(destination_id=usb.id)).snapshots:
+            if (old := row.restic_snapshot_id) and old in run.result.replaced:
+                replaced[row.id.hex] = run.result.replaced[old]
+        recorded = on_record(ListSnapshots(destination_id=usb.id)).snapshots
+        here = {each.id for each in await snapshots.run(bench.restic(usb))}
+        assert here == {each.restic_snapshot_id for each in recorded}
         await insist_on_soundness(bench, usb)
-        step += 7
+
+    assert deaths > DEATHS // 2

@@ -2,19 +2,25 @@
 
 import hashlib
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
+from holdfast.events.queries import GetSnapshot
 from holdfast.events.run import RunStatus
-from holdfast.events.snapshot import SnapshotCompleted, Way
+from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, Way
 from holdfast.events.work import FanOut
+from holdfast.kernel.clock import utc_now
 from holdfast.restic.commands import backup, check, config, forget, prune, snapshots
 from holdfast.restic.commands.check import CheckOptions
 from holdfast.restic.commands.forget import ForgetOptions
-from support.executor import Bench, Place, backup_of, init_of, local_place, s3_place
+from support.executor import Bench, Place, backup_of, init_of, local_place, row_of, s3_place
+from support.locks import forged_lock
+from support.servers import RcloneS3
 from support.trees import make_tree
 
 pytestmark = pytest.mark.restic
@@ -32,6 +38,15 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> Plac
         return local_place(tmp_path / "usb", "usb")
     server: Any = request.getfixturevalue("s3_server")
     return s3_place(server, f"bucket-{uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def second_s3_server(tmp_path: Path) -> Iterator[RcloneS3]:
+    """One with keys of its own."""
+    server = RcloneS3(tmp_path / "s3")
+    server.secret_key = "SKofAnotherProvider0123456789"
+    yield server.start()
+    server.stop()
 
 
 def completed(bench: Bench, place: Place) -> SnapshotCompleted:
@@ -242,3 +257,74 @@ async def test_what_was_pruned_is_not_carried_back_and_forth(
 
     assert sum(each.stat().st_size for each in usb.files("data")) < small + 1_000_000
     assert sum(each.stat().st_size for each in nas.files("data")) > small + 2_500_000
+
+
+async def test_a_foreign_prune_at_the_target_is_waited_for_and_nothing_is_carried(
+    bench: Bench, nas: Place, data: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "usb").mkdir()
+    usb = await bench.initialise(local_place(tmp_path / "usb", "usb"), first=nas)
+    await forged_lock(
+        bench.restic(usb),
+        usb.address.local_path,
+        host="elsewhere",
+        pid=4711,
+        time=utc_now(),
+        exclusive=True,
+    )
+
+    run = await bench.outcome(backup_of([data], nas, usb, fan_out=FanOut.MIRROR))
+
+    assert run.status is RunStatus.PARTIAL
+    (failed,) = bench.said(SnapshotFailed)
+    assert (failed.destination_id, failed.failure.code) == (usb.id, "repository_locked")
+    assert "pid 4711 on elsewhere" in failed.failure.message
+    assert not usb.files("data")
+    assert not usb.files("index")
+
+
+async def test_a_foreign_prune_at_the_source_is_waited_for(
+    bench: Bench, nas: Place, data: Path, tmp_path: Path
+) -> None:
+    """The snapshot is there from an earlier attempt, and is to be copied."""
+    (tmp_path / "usb").mkdir()
+    usb = await bench.initialise(local_place(tmp_path / "usb", "usb"), first=nas)
+    work = backup_of([data], nas, usb, fan_out=FanOut.MIRROR)
+    await bench.outcome(msgspec.structs.replace(work, targets=work.targets[:1]))
+    made = bench.said(SnapshotCompleted)[-1]
+    bench.done = (made.snapshot_id,)
+    bench.bus.answers[GetSnapshot] = lambda _: row_of(made)
+    lock = await forged_lock(
+        bench.restic(nas),
+        nas.address.local_path,
+        host="elsewhere",
+        pid=4711,
+        time=utc_now(),
+        exclusive=True,
+    )
+
+    await bench.do(work)
+
+    failed = bench.said(SnapshotFailed)[-1]
+    assert (failed.destination_id, failed.failure.code) == (usb.id, "repository_locked")
+    assert "pid 4711 on elsewhere" in failed.failure.message
+    lock.unlink()
+    await bench.do(work)
+    assert completed(bench, usb).way is Way.MIRROR
+    await sound(bench, nas, usb)
+
+
+@pytest.mark.s3
+async def test_two_sets_of_s3_keys_do_not_stop_a_backup(
+    bench: Bench, data: Path, s3_server: RcloneS3, second_s3_server: RcloneS3
+) -> None:
+    """restic copies between no two of them; the packs are carried, and the source read again."""
+    one = await bench.initialise(s3_place(s3_server, f"bucket-{uuid4().hex[:12]}", "one"))
+    two = s3_place(second_s3_server, f"bucket-{uuid4().hex[:12]}", "two")
+    await bench.initialise(two, first=one)
+
+    run = await bench.outcome(backup_of([data], one, two, fan_out=FanOut.MIRROR))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert completed(bench, two).way is Way.BACKUP
+    await sound(bench, one, two)

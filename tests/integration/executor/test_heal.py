@@ -11,14 +11,13 @@ import pytest
 from holdfast.events.queries import ListSnapshots
 from holdfast.events.run import HealResult, RunCompleted, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
-from holdfast.events.views import SnapshotPage, SnapshotView
+from holdfast.events.views import SnapshotPage
 from holdfast.events.work import FanOut, HealRequested
-from holdfast.kernel.clock import utc_now
 from holdfast.restic.commands import check, init, restore, snapshots
 from holdfast.restic.commands.check import CheckOptions
 from holdfast.restic.commands.init import InitOptions
 from holdfast.restic.commands.restore import RestoreOptions
-from support.executor import Bench, Place, backup_of, local_place, s3_place, work_of
+from support.executor import Bench, Place, backup_of, local_place, row_of, s3_place, work_of
 from support.trees import make_tree
 
 pytestmark = pytest.mark.restic
@@ -95,30 +94,6 @@ def second(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     place = s3_place(server, bucket)
     place.__dict__["folder"] = server.data / bucket / "home" / "lab"
     return place
-
-
-def row_of(event: SnapshotCompleted) -> SnapshotView:
-    return SnapshotView(
-        id=event.snapshot_id,
-        run_id=event.run_id,
-        configuration_id=event.configuration_id,
-        app_id=None,
-        destination_id=event.destination_id,
-        restic_snapshot_id=event.restic_snapshot_id,
-        hostname=event.hostname,
-        paths=event.paths,
-        status=event.status,
-        files_new=0,
-        files_changed=0,
-        files_unmodified=0,
-        data_added=0,
-        total_size=0,
-        duration=0,
-        error_message="",
-        started_at=event.started_at,
-        completed_at=utc_now(),
-        created_at=event.started_at,
-    )
 
 
 def keep_record(bench: Bench) -> None:
