@@ -13,9 +13,7 @@ from support.trees import differences, make_tree, manifest
 pytestmark = [pytest.mark.e2e, pytest.mark.s3]
 
 
-def test_a_mirror_is_healed_and_restored_from(
-    house: House, s3_server: Any, tmp_path: Path
-) -> None:
+def test_a_mirror_is_healed_and_restored_from(house: House, s3_server: Any, tmp_path: Path) -> None:
     api = house.api
     cloud = api.s3("mirrored cloud", s3_server, "mirrored")
     nas = api.local("mirrored nas", tmp_path / "nas")

@@ -20,7 +20,7 @@ from holdfast.storage.objects import (
 )
 from holdfast.storage.s3_address import bucket_folder
 
-IN_MEMORY = 32 * 1024 * 1024
+IN_MEMORY = 8 * 1024 * 1024
 """Bytes of one object; a larger one waits in a file.  It is encrypted, so nobody can read it."""
 
 

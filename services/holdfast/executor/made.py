@@ -64,14 +64,15 @@ def made_before(row: SnapshotView) -> Made:
     )
 
 
-def copy_made(
-    original: Made, snapshot: Snapshot, way: Way, began: datetime, seconds: float
-) -> Made:
-    """What could not be read is missing in the copy as well."""
+def copy_made(original: Made, snapshot: Snapshot, way: Way, seconds: float) -> Made:
+    """What could not be read is missing in the copy as well.
+
+    It began when the original did: that is the time that restic records in both, and
+    retention at each destination goes by it.
+    """
     return msgspec.structs.replace(
         original,
         summary=with_id(original.summary, snapshot.id),
-        began_at=began,
         seconds=seconds,
         tree=snapshot.tree,
         way=way,

@@ -86,25 +86,29 @@ async def _carry(
 ) -> None:
     """The packs first; an index only when all that it names are there."""
     packs = dict.fromkeys(pack for packs in named.values() for pack in packs)
-    missing = [pack for pack in packs if await there.size(path_of("data", pack)) is None]
-    lost = await _transfer_all(here, there, "data", missing)
+    lost = await _transfer_all(here, there, "data", packs)
     whole = [name for name, packs in named.items() if not lost.intersection(packs)]
     held.insist()
     await _transfer_all(here, there, "index", whole)
-    log.info("mirrored", packs=len(missing) - len(lost), indexes=len(whole), lost=len(lost))
+    log.info("mirrored", packs=len(packs) - len(lost), indexes=len(whole), lost=len(lost))
 
 
 async def _transfer_all(
     here: Objects, there: Objects, folder: str, names: Iterable[str]
 ) -> frozenset[str]:
-    """Carry them over; those that are not, or not whole, where they should come from."""
+    """Carry over what is not there yet; what is missing, or not whole, where it should come from.
+
+    What is there was verified when it was written: it appears whole or not at all.
+    """
     lost: set[str] = set()
     waiting = iter(names)
 
     async def carry() -> None:
         for name in waiting:
+            path = path_of(folder, name)
             try:
-                await transfer(here, there, path_of(folder, name))
+                if await there.size(path) is None:
+                    await transfer(here, there, path)
             except (ObjectMissingError, ObjectDamagedError) as error:
                 log.warning("object_not_mirrored", name=name, error=str(error))
                 lost.add(name)

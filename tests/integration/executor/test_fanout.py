@@ -328,3 +328,17 @@ async def test_two_sets_of_s3_keys_do_not_stop_a_backup(
     assert run.status is RunStatus.SUCCESS, run.failure
     assert completed(bench, two).way is Way.BACKUP
     await sound(bench, one, two)
+
+
+async def test_a_copy_began_when_its_original_did(
+    bench: Bench, nas: Place, data: Path, tmp_path: Path
+) -> None:
+    """Retention at each destination goes by that time, and restic records no other."""
+    (tmp_path / "usb").mkdir()
+    usb = await bench.initialise(local_place(tmp_path / "usb", "usb"), first=nas)
+
+    await bench.outcome(backup_of([data], nas, usb, fan_out=FanOut.MIRROR))
+
+    assert completed(bench, usb).started_at == completed(bench, nas).started_at
+    (here,), (there,) = [await snapshots.run(bench.restic(each)) for each in (nas, usb)]
+    assert here.time == there.time

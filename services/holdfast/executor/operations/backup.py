@@ -157,7 +157,7 @@ async def _make(
     if before is not None:
         same = [each for each in originals if before.tree and each.made.tree == before.tree]
         if same:
-            return copy_made(same[0].made, before, Way.COPY, before.time, 0.0)
+            return copy_made(same[0].made, before, Way.COPY, 0.0)
         return await _adopt(work, restic, before)
     began = attempt.deps.now()
     _tell(attempt, target, Status())
@@ -169,7 +169,7 @@ async def _make(
             snapshot, way = copied
             _tell(attempt, target, _all_of(original.made.summary))
             seconds = seconds_between(began, attempt.deps.now())
-            return copy_made(original.made, snapshot, way, began, seconds)
+            return copy_made(original.made, snapshot, way, seconds)
     return await _back_up(attempt, work, target, restic)
 
 
