@@ -73,6 +73,12 @@ def damages_a_snapshot(place: Place) -> None:
     flip(files(place, "snapshots")[0])
 
 
+def leaves_nothing_as_it_was(place: Place) -> None:
+    """Packs that no index names any more, and that are damaged to their headers."""
+    removes_and_flips_all_packs(place)
+    removes_every_index(place)
+
+
 DAMAGES = [
     flips_bytes,
     removes_a_pack,
@@ -81,6 +87,7 @@ DAMAGES = [
     removes_and_flips_all_packs,
     removes_a_snapshot,
     damages_a_snapshot,
+    leaves_nothing_as_it_was,
 ]
 
 
