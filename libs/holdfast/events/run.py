@@ -25,6 +25,7 @@ class Operation(StrEnum):
     REBUILD = "rebuild"
     PROTECT = "protect"
     UNDELETE = "undelete"
+    HEAL = "heal"
 
 
 class RunStatus(StrEnum):
@@ -219,6 +220,23 @@ class UndeleteResult(msgspec.Struct, frozen=True, kw_only=True, tag="undelete"):
     """Snapshots among what was brought back."""
 
 
+class HealResult(msgspec.Struct, frozen=True, kw_only=True, tag="heal"):
+    """What a repair of a repository came to."""
+
+    objects_restored: int = 0
+    """Damaged or missing objects that were fetched from another destination, as they were."""
+    snapshots_restored: int = 0
+    """Snapshots whose missing parts were copied from another destination."""
+    replaced: dict[str, str] = {}
+    """restic's id of a snapshot that was gone, or past mending, to that of the snapshot of the
+    same run that was copied from another destination in its place."""
+    lost_objects: tuple[str, ...] = ()
+    """Damaged or missing, and not to be had as they were; the first hundred.  What they held may
+    be back all the same: the snapshots tell."""
+    lost_snapshots: tuple[str, ...] = ()
+    """restic's ids of snapshots that are still not whole; the first hundred."""
+
+
 Result = (
     InitResult
     | ProbeResult
@@ -232,6 +250,7 @@ Result = (
     | RotatePasswordResult
     | ProtectResult
     | UndeleteResult
+    | HealResult
 )
 
 

@@ -147,6 +147,7 @@ def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUI
         exclude_paths=configuration.exclude_paths,
         tags=backup_tags(app.id, configuration.id, start.run_id, instance_id),
         targets=targets,
+        fan_out=policy.fan_out,
     )
     return NewBackup(
         operation=Operation.BACKUP,
