@@ -13,19 +13,15 @@ from holdfast.storage.base import LocalTarget
 from holdfast.storage.errors import PathUnreadableError
 from holdfast.storage.local import in_thread, write_error
 from holdfast.storage.objects import (
+    ABANDONED_SECONDS,
     CHUNK,
+    INCOMING,
     NAME,
     SET_ASIDE,
     ObjectInfo,
     ObjectMissingError,
     checked_path,
 )
-
-INCOMING = "holdfast-incoming"
-"""Where files are written before they are whole: on the same disk, out of restic's sight."""
-
-ABANDONED_SECONDS = 86_400
-"""A file there that nobody wrote to for so long was left by somebody who died."""
 
 
 class LocalObjects:

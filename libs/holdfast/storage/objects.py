@@ -23,6 +23,12 @@ CHUNK = 4 * 1024 * 1024
 SET_ASIDE = "holdfast-set-aside"
 """Where a damaged object waits, outside of what restic looks at."""
 
+INCOMING = "holdfast-incoming"
+"""Where files are written before they are whole: on the same disk, out of restic's sight."""
+
+ABANDONED_SECONDS = 86_400
+"""A file there that nobody wrote to for so long was left by somebody who died."""
+
 NAME = re.compile(r"[0-9a-f]{64}")
 
 _PATH = re.compile(r"config|(keys|index|snapshots)/[0-9a-f]{64}|data/([0-9a-f]{2})/\2[0-9a-f]{62}")

@@ -32,21 +32,27 @@ async def host_key_of(host: str, port: int, wanted: str) -> str:
     return await sftp_connection.host_key_of(host, port, wanted)
 
 
-def open_objects(target: Target) -> AbstractAsyncContextManager[Objects] | None:
-    """The objects of a repository, as long as the block lasts.
-
-    None where they cannot be had one by one: restic copies then.
-    """
+def open_objects(target: Target) -> AbstractAsyncContextManager[Objects]:
+    """The objects of a repository, as long as the block lasts."""
     match target:
         case S3Target():
             return _bucket(target)
         case LocalTarget():
             return nullcontext(LocalObjects(target))
         case SftpTarget():
-            return None
+            return _session(target)
 
 
 @asynccontextmanager
 async def _bucket(target: S3Target) -> AsyncIterator[Objects]:
     async with S3Backend(target).connect() as client:
         yield S3Objects(target, client)
+
+
+@asynccontextmanager
+async def _session(target: SftpTarget) -> AsyncIterator[Objects]:
+    from holdfast.storage.sftp import SftpBackend  # as above
+    from holdfast.storage.sftp_objects import SftpObjects
+
+    async with SftpBackend(target).connect() as sftp:
+        yield SftpObjects(target, sftp)

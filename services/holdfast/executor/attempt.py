@@ -122,7 +122,7 @@ class Attempt:
         """Its objects with all their versions; see ``vault_of``."""
         return vault_of(address, self.secrets_of(address).maintenance())
 
-    def objects(self, address: DestinationAddress) -> AbstractAsyncContextManager[Objects] | None:
+    def objects(self, address: DestinationAddress) -> AbstractAsyncContextManager[Objects]:
         """The repository's objects, without restic; see ``objects_of``."""
         return objects_of(address, self.secrets_of(address))
 

@@ -50,10 +50,7 @@ async def mirror(
     False: they are no family, and nothing was carried.  Raises RepositoryLockedError when
     somebody uses *target* alone, and whatever goes wrong at one of the storages.
     """
-    opening, receiving = attempt.objects(source), attempt.objects(target)
-    if opening is None or receiving is None:
-        return False
-    async with opening as here, receiving as there:
+    async with attempt.objects(source) as here, attempt.objects(target) as there:
         if await family_of(attempt, source, here) != await family_of(attempt, target, there):
             return False
         indexes = await _new_indexes(here, there, made)

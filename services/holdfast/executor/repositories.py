@@ -46,11 +46,8 @@ def storage_of(
 
 def objects_of(
     address: DestinationAddress, secrets: DestinationSecrets
-) -> AbstractAsyncContextManager[Objects] | None:
-    """The objects of the repository at *address*; None where only restic reaches them.
-
-    Raises UnsupportedDestinationError.
-    """
+) -> AbstractAsyncContextManager[Objects]:
+    """The objects of the repository at *address*."""
     return open_objects(_target(address, secrets, ""))
 
 

@@ -53,11 +53,8 @@ async def run(attempt: Attempt, work: HealRequested) -> Outcome:
 async def _heal(attempt: Attempt, work: HealRequested) -> Outcome:
     await end_predecessor(attempt)
     restic = await reach(attempt, work.address)
-    opening = attempt.objects(work.address)
-    if opening is None:
-        raise CannotHealError
     async with AsyncExitStack() as open_ones:
-        objects = await open_ones.enter_async_context(opening)
+        objects = await open_ones.enter_async_context(attempt.objects(work.address))
         siblings = await _siblings(attempt, work, objects, open_ones)
         # What an attempt that died had put out of the way for a moment.
         for path in await objects.aside():
@@ -97,10 +94,7 @@ async def _objects_of_family(
     attempt: Attempt, address: DestinationAddress, family: bytes, open_ones: AsyncExitStack
 ) -> Objects | None:
     """Its objects, if they fit here: None when they are sealed with another master key."""
-    opening = attempt.objects(address)
-    if opening is None:
-        return None
-    theirs = await open_ones.enter_async_context(opening)
+    theirs = await open_ones.enter_async_context(attempt.objects(address))
     return theirs if await family_of(attempt, address, theirs) == family else None
 
 

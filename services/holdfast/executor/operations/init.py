@@ -18,7 +18,6 @@ from holdfast.executor.takeover import clear_predecessors_lock, end_predecessor
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import config, init
-from holdfast.restic.commands.init import InitOptions
 from holdfast.restic.errors import RepositoryExistsError, WrongPasswordError
 from holdfast.restic.keyfile import make_quick
 from holdfast.storage.base import Backend, Found, fingerprint_of
@@ -139,18 +138,15 @@ async def _make_like(
     could never be compared with it, nor healed from it.
     """
     try:
-        source = (await reach(attempt, first)).repository
-        opening, receiving = attempt.objects(first), attempt.objects(address)
-        if opening is None or receiving is None:
-            return (await init.run(restic, InitOptions(chunker_of=source))).id
-        async with opening as objects:
+        await reach(attempt, first)
+        async with attempt.objects(first) as objects:
             sibling = await sibling_of(attempt, first, objects, address)
     except (StorageError, RepositoryMissingError) as error:
         raise FirstDestinationError(
             f"The first destination, {first.name}, cannot be read: {error.message}",
             detail=error.detail,
         ) from error
-    async with receiving as objects:
+    async with attempt.objects(address) as objects:
         if await objects.size("config") is not None:
             raise RepositoryExistsError
         await put(objects, path_of("keys", sibling.key.name), sibling.key.content)
