@@ -43,9 +43,8 @@ class SftpObjects:
             some = folders[start : start + AT_ONCE]
             for inner, _ in await asyncio.gather(*(self._listed(each) for each in some)):
                 found |= inner
-        return {
-            name_in(path): info for path, info in found.items() if NAME.fullmatch(name_in(path))
-        }
+        named = {name_in(path): info for path, info in found.items()}
+        return {name: info for name, info in named.items() if NAME.fullmatch(name)}
 
     async def size(self, path: str) -> int | None:
         try:

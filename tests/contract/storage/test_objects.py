@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.kernel.secret import Secret
-from holdfast.storage.base import LocalTarget, S3Target
+from holdfast.storage.base import LocalTarget, S3Target, SftpTarget
 from holdfast.storage.objects import (
     CHUNK,
     ObjectDamagedError,
@@ -20,8 +20,9 @@ from holdfast.storage.objects import (
 )
 from holdfast.storage.registry import open_objects
 from support.servers import RcloneS3
+from support.sshd import Sshd
 
-pytestmark = pytest.mark.s3
+pytestmark = [pytest.mark.s3, pytest.mark.sftp]
 
 CONTENT = b"a pack" * 1_000_000
 NAME = hashlib.sha256(CONTENT).hexdigest()
@@ -47,9 +48,7 @@ class Store:
 
 @pytest.fixture
 async def local(tmp_path: Path) -> AsyncIterator[Store]:
-    opening = open_objects(LocalTarget(path=str(tmp_path / "nas")))
-    assert opening is not None
-    async with opening as objects:
+    async with open_objects(LocalTarget(path=str(tmp_path / "nas"))) as objects:
         yield Store(objects, tmp_path / "nas")
 
 
@@ -65,20 +64,32 @@ async def s3(tmp_path: Path, s3_server: RcloneS3) -> AsyncIterator[Store]:
         secret_key=Secret(s3_server.secret_key),
         prefix="house",
     )
-    opening = open_objects(target)
-    assert opening is not None
-    async with opening as objects:
+    async with open_objects(target) as objects:
         yield Store(objects, s3_server.data / bucket / "house")
 
 
-@pytest.fixture(params=["local", "s3"])
-def store(request: pytest.FixtureRequest, local: Store, s3: Store) -> Store:
-    return local if request.param == "local" else s3
+@pytest.fixture
+async def sftp(tmp_path: Path, sshd: Sshd) -> AsyncIterator[Store]:
+    target = SftpTarget(
+        host="127.0.0.1",
+        port=sshd.port,
+        user=sshd.user,
+        path=str(tmp_path / "synology"),
+        host_key=sshd.host_key,
+        private_key=Secret(sshd.private_key),
+    )
+    async with open_objects(target) as objects:
+        yield Store(objects, tmp_path / "synology")
+
+
+@pytest.fixture(params=["local", "s3", "sftp"])
+def store(request: pytest.FixtureRequest, local: Store, s3: Store, sftp: Store) -> Store:
+    return {"local": local, "s3": s3, "sftp": sftp}[request.param]
 
 
 @pytest.fixture
 def other(store: Store, local: Store, s3: Store) -> Store:
-    """The other kind: what is brought over comes from there."""
+    """Another kind: what is brought over comes from there."""
     return s3 if store is local else local
 
 

@@ -38,13 +38,6 @@ NAMED = 100
 """So many are named in a result."""
 
 
-class CannotHealError(HoldfastError):
-    """Destinations of this kind cannot be healed in this version."""
-
-    code = "cannot_heal"
-    guidance = "Use 'restic repair' there; docs/several-destinations.md has the steps."
-
-
 async def run(attempt: Attempt, work: HealRequested) -> Outcome:
     """Interrupted anywhere, it can be done again, and goes on from what is there."""
     return await attempt.hold.guard(_heal(attempt, work))
