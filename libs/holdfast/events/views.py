@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime
+from holdfast.events.limits import NO_LIMITS, Limits
 from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
 from holdfast.events.schedule import CatchUp, DueOutcome
 from holdfast.events.work import DestinationType
@@ -56,6 +57,9 @@ class DestinationView(View, frozen=True, kw_only=True):
     prune_schedule: str
     max_runs: int = 4
     """How many runs it serves at once."""
+    limits: Limits = NO_LIMITS
+    append_only: bool = False
+    """Backups go through a relay that deletes and changes nothing but restic's locks."""
     total_snapshots: int
     total_size: int
     """Bytes at the destination when it was last measured (after a prune); 0 before."""

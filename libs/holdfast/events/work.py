@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import Work
+from holdfast.events.limits import NO_LIMITS, Limits
 
 
 class DestinationType(StrEnum):
@@ -33,6 +34,9 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     """restic's id of the repository, once it is known: what is opened must have it."""
     cheap_key: bool = False
     """The password is machine-made, so its key needs no costly derivation."""
+    limits: Limits = NO_LIMITS
+    append_only: bool = False
+    """Backups go through a relay that deletes and changes nothing but restic's locks."""
 
 
 class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):

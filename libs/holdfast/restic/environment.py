@@ -31,6 +31,10 @@ def arguments_of(repository: Repository) -> tuple[str, ...]:
         argv += ["--limit-upload", str(repository.upload_limit)]
     if repository.download_limit:
         argv += ["--limit-download", str(repository.download_limit)]
+    if repository.compression:
+        argv += ["--compression", repository.compression]
+    if repository.pack_size:
+        argv += ["--pack-size", str(repository.pack_size)]
     if repository.key_hint:
         argv += ["--key-hint", repository.key_hint]
     if repository.ca_file is not None:

@@ -1,12 +1,18 @@
 """Getting to a repository: seconds when it is away, where restic alone tries for a quarter of
 an hour."""
 
+import contextlib
+from collections.abc import AsyncIterator
+
+import msgspec
+
 from holdfast.events.work import DestinationAddress, DestinationType
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.takeover import clear_predecessors_lock
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import config
+from holdfast.storage.relay import Relay
 
 
 class RepositoryMissingError(HoldfastError):
@@ -39,6 +45,24 @@ async def reach(attempt: Attempt, address: DestinationAddress) -> Restic:
         await clear_predecessors_lock(attempt, address)
         await identify(restic, address)
     return restic
+
+
+@contextlib.asynccontextmanager
+async def append_only(
+    attempt: Attempt, address: DestinationAddress, direct: Restic
+) -> AsyncIterator[tuple[Relay, Restic]]:
+    """The repository of *direct* through an append-only relay, while the block lasts.
+
+    The restic inside has the repository's password, and none of the storage's credentials.
+    """
+    async with attempt.relay(address, append_only=True) as relay:
+        repository = msgspec.structs.replace(
+            direct.repository, url=relay.repository_url(), s3=None, options=()
+        )
+        yield (
+            relay,
+            Restic(direct.binary, direct.runner, repository, run_id=direct.run_id),
+        )
 
 
 async def identify(restic: Restic, address: DestinationAddress) -> str:

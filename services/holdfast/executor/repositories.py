@@ -1,8 +1,11 @@
 """From a destination's address and secrets to what restic and storage take."""
 
+from datetime import datetime
 from pathlib import Path
 
+from holdfast.events.limits import Compression
 from holdfast.events.work import DestinationAddress, DestinationSecrets, DestinationType
+from holdfast.executor.limits import rates_at
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 from holdfast.restic import Repository, S3Access
@@ -26,13 +29,18 @@ def storage_of(
     *parent*, for a new local one, is the path that must exist already.  Raises
     UnsupportedDestinationError.
     """
-    return open_backend(_target(address, secrets, parent))
+    return open_backend(target_of(address, secrets, parent=parent))
 
 
 def repository_of(
-    address: DestinationAddress, secrets: DestinationSecrets, cache: Path
+    address: DestinationAddress, secrets: DestinationSecrets, cache: Path, at: datetime
 ) -> Repository:
-    """The restic repository at *address*.  Raises UnsupportedDestinationError."""
+    """The restic repository at *address*, with the limits that hold *at* a time.
+
+    Raises UnsupportedDestinationError.
+    """
+    limits = address.limits
+    upload, download = rates_at(limits, at)
     s3 = None
     if address.type is DestinationType.S3:
         s3 = S3Access(
@@ -45,6 +53,10 @@ def repository_of(
         password=Secret(secrets.repo_password),
         s3=s3,
         cache_dir=str(cache),
+        upload_limit=upload,
+        download_limit=download,
+        compression="" if limits.compression is Compression.AUTO else limits.compression.value,
+        pack_size=limits.pack_size_mib,
     )
 
 
@@ -53,7 +65,10 @@ def secrets_in(secrets: DestinationSecrets) -> tuple[Secret, ...]:
     return tuple(Secret(each) for each in (secrets.repo_password, secrets.s3_secret_key) if each)
 
 
-def _target(address: DestinationAddress, secrets: DestinationSecrets, parent: str) -> Target:
+def target_of(
+    address: DestinationAddress, secrets: DestinationSecrets, *, parent: str = ""
+) -> Target:
+    """What a storage needs to know.  Raises UnsupportedDestinationError."""
     match address.type:
         case DestinationType.LOCAL:
             return LocalTarget(path=address.local_path, parent=parent)

@@ -84,6 +84,7 @@ SHOWN = (
     destinations.LocalDestinationRequest,
     destinations.S3DestinationRequest,
     destinations.DestinationList,
+    destinations.DestinationPatch,
     destinations.TestOutcome,
     devices.DeviceRequest,
     devices.DeviceList,

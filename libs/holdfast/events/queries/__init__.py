@@ -18,6 +18,7 @@ from holdfast.events.queries.destinations import (
     ListDestinations,
     RemoveDestination,
     TestDestination,
+    UpdateDestination,
 )
 from holdfast.events.queries.devices import CreateApp, CreateDevice, ListApps, ListDevices
 from holdfast.events.queries.identity import (
@@ -114,6 +115,7 @@ __all__ = [
     "StartBackup",
     "TestDestination",
     "UpdateConfiguration",
+    "UpdateDestination",
     "UpdatePolicy",
     "VerifyToken",
     "WaitForRun",

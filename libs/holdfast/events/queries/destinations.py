@@ -3,7 +3,10 @@
 from typing import ClassVar
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
+
 from holdfast.events import views
+from holdfast.events.limits import NO_LIMITS, Limits
 from holdfast.events.queries.base import Done, Query
 from holdfast.events.work import DestinationType
 
@@ -27,6 +30,9 @@ class AddDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
     s3_prefix: str = ""
     max_runs: int = 4
     """How many runs it serves at once."""
+    limits: Limits = NO_LIMITS
+    append_only: bool = False
+    """Backups go through a relay that deletes and changes nothing but restic's locks."""
     sealed_secrets: bytes = b""
     """``DestinationSecrets`` sealed to the catalog; an empty password in it means: make one."""
 
@@ -45,6 +51,19 @@ class GetDestination(Query[views.DestinationView], frozen=True, kw_only=True):
     REPLY = views.DestinationView
 
     destination_id: UUID
+
+
+class UpdateDestination(Query[views.DestinationView], frozen=True, kw_only=True):
+    """Change how a destination is used; what is not set stays, what is queued goes on as it was."""
+
+    SUBJECT = "catalog.destination.update"
+    REPLY = views.DestinationView
+
+    destination_id: UUID
+    max_runs: int | UnsetType = UNSET
+    limits: Limits | UnsetType = UNSET
+    """All of them: what is not in it is not limited."""
+    append_only: bool | UnsetType = UNSET
 
 
 class RemoveDestination(Query[Done], frozen=True, kw_only=True):

@@ -2,15 +2,18 @@
 
 from uuid import UUID
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from holdfast.catalog.answers.changed import destination_changed, policy_changed
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.destination import (
     NewDestination,
+    checked_max_runs,
     checked_secrets,
     new_destination,
 )
+from holdfast.catalog.domain.limits import checked_limits
 from holdfast.catalog.store import destinations, devices, outbox, policies, runs
 from holdfast.catalog.store.pool import Connection, reading, transaction
 from holdfast.events.base import Work
@@ -22,6 +25,7 @@ from holdfast.events.queries import (
     ListDestinations,
     RemoveDestination,
     TestDestination,
+    UpdateDestination,
 )
 from holdfast.events.run import Operation, RunStatus
 from holdfast.events.views import DestinationView, RunAccepted
@@ -57,7 +61,7 @@ async def answer_add_destination(query: AddDestination, deps: Deps) -> RunAccept
 
     InvalidRequestError for what will not do, ConflictError when name or place is taken.
     """
-    new = new_destination(query)
+    new = new_destination(query, deps.settings.timezone)
     given = checked_secrets(new.type, deps.secrets.open_envelope(query.sealed_secrets))
     destination_id, now = new_id(), deps.now()
 
@@ -102,6 +106,35 @@ async def answer_test_destination(query: TestDestination, deps: Deps) -> RunAcce
         accepted = await _queued(connection, Operation.PROBE, work, destination_id)
     deps.wake.set()
     return accepted
+
+
+async def answer_update_destination(query: UpdateDestination, deps: Deps) -> DestinationView:
+    """Change how a destination is used, from the next run that is queued.
+
+    InvalidRequestError names the field that will not do.
+    """
+    destination_id, now = query.destination_id, deps.now()
+    max_runs = None if query.max_runs is UNSET else checked_max_runs(query.max_runs)
+    limits = None
+    if query.limits is not UNSET:
+        limits = checked_limits(query.limits, deps.settings.timezone)
+    async with transaction(deps.pool) as connection:
+        await destinations.update(
+            connection,
+            destination_id,
+            now,
+            max_runs=max_runs,
+            limits=limits,
+            append_only=None if query.append_only is UNSET else query.append_only,
+        )
+        view = await destinations.find(connection, destination_id)
+        if view is None:
+            raise _missing(destination_id)
+        await outbox.add(connection, destination_changed(destination_id, Change.UPDATED, now))
+        await runs.lock_admission(connection)
+        await runs.admit_queued(connection, now)  # more may start at once now
+    deps.wake.set()
+    return view
 
 
 async def answer_remove_destination(query: RemoveDestination, deps: Deps) -> Done:

@@ -7,8 +7,10 @@ from uuid import UUID
 import msgspec
 
 from holdfast.catalog.domain.admission import RUNS_PER_DESTINATION
+from holdfast.catalog.domain.limits import checked_limits
 from holdfast.catalog.domain.paths import absolute_path
 from holdfast.catalog.domain.text import checked_name, checked_text
+from holdfast.events.limits import NO_LIMITS, Limits
 from holdfast.events.queries import AddDestination
 from holdfast.events.work import DestinationAddress, DestinationSecrets, DestinationType
 from holdfast.kernel.errors import InvalidRequestError
@@ -39,6 +41,8 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
     s3_region: str = ""
     s3_prefix: str = ""
     max_runs: int = RUNS_PER_DESTINATION
+    limits: Limits = NO_LIMITS
+    append_only: bool = False
 
     def address(self, destination_id: UUID, *, cheap_key: bool) -> DestinationAddress:
         """The same for an executor; the repository's id is not known yet."""
@@ -52,14 +56,26 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
             s3_region=self.s3_region,
             s3_prefix=self.s3_prefix,
             cheap_key=cheap_key,
+            limits=self.limits,
+            append_only=self.append_only,
         )
 
 
-def new_destination(query: AddDestination) -> NewDestination:
+def new_destination(query: AddDestination, default_zone: str = "UTC") -> NewDestination:
     """What *query* asks for; InvalidRequestError names the field that will not do."""
-    if not 0 < query.max_runs <= MOST_RUNS:
-        raise InvalidRequestError(f"max_runs: {query.max_runs} is not from 1 to {MOST_RUNS}.")
-    return msgspec.structs.replace(_new_destination(query), max_runs=query.max_runs)
+    return msgspec.structs.replace(
+        _new_destination(query),
+        max_runs=checked_max_runs(query.max_runs),
+        limits=checked_limits(query.limits, default_zone),
+        append_only=query.append_only,
+    )
+
+
+def checked_max_runs(count: int) -> int:
+    """InvalidRequestError when it is out of range."""
+    if not 0 < count <= MOST_RUNS:
+        raise InvalidRequestError(f"max_runs: {count} is not from 1 to {MOST_RUNS}.")
+    return count
 
 
 def _new_destination(query: AddDestination) -> NewDestination:

@@ -76,6 +76,8 @@ create table destination (
     last_pruned_at     timestamptz,
     prune_needed       boolean not null default false,
     max_runs           integer not null default 4 check (max_runs > 0),
+    limits             jsonb not null default '{}',
+    append_only        boolean not null default false,
     repository_size    bigint not null default 0,
     created_at         timestamptz not null,
     updated_at         timestamptz not null

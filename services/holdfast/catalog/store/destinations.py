@@ -12,6 +12,7 @@ from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import refusals, to_struct, to_structs
 from holdfast.catalog.store.sql import load
 from holdfast.events.changes import Change, DestinationChanged, PolicyChanged
+from holdfast.events.limits import Limits
 from holdfast.events.views import DestinationView
 from holdfast.events.work import DestinationAddress
 from holdfast.kernel.ids import new_id
@@ -59,6 +60,8 @@ async def add(
             prune_timezone,
             now,
             new.max_runs,
+            new.limits,
+            new.append_only,
         )
 
 
@@ -89,6 +92,21 @@ async def unfinished_runs(connection: Connection, destination_id: UUID) -> int:
     """How many runs wait for it or are at it."""
     count: int = await connection.fetchval(SQL["unfinished_runs"], destination_id)
     return count
+
+
+async def update(
+    connection: Connection,
+    destination_id: UUID,
+    now: datetime,
+    *,
+    max_runs: int | None,
+    limits: Limits | None,
+    append_only: bool | None,
+) -> None:
+    """Change how it is used; None leaves as it is."""
+    await connection.execute(
+        SQL["update_destination"], destination_id, max_runs, limits, append_only, now
+    )
 
 
 async def remove(connection: Connection, destination_id: UUID, now: datetime) -> None:

@@ -1,8 +1,8 @@
-"""Destinations: add, list, look at, test, remove."""
+"""Destinations: add, list, look at, change, test, remove."""
 
 from uuid import UUID
 
-from litestar import Controller, delete, get, post
+from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 
@@ -17,6 +17,7 @@ from holdfast.gateway.api.problems import problems
 from holdfast.gateway.catalog_client import WAIT_SECONDS, CatalogClient
 from holdfast.gateway.schemas.destinations import (
     DestinationList,
+    DestinationPatch,
     LocalDestinationRequest,
     S3DestinationRequest,
     TestOutcome,
@@ -80,6 +81,21 @@ class DestinationRoutes(Controller):
     ) -> DestinationView:
         """Without its secrets."""
         return await catalog.ask(GetDestination(destination_id=destination_id))
+
+    @patch(
+        "/{destination_id:uuid}",
+        operation_id="changeDestination",
+        summary="Change how a destination is used: its limits, and whether it is append-only",
+        responses=problems(404),
+    )
+    async def change(
+        self,
+        destination_id: FromPath[UUID],
+        data: JSONBody[DestinationPatch],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> DestinationView:
+        """Holds from the next run that is queued."""
+        return await catalog.ask(data.query(destination_id))
 
     @delete(
         "/{destination_id:uuid}",

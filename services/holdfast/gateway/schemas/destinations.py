@@ -6,10 +6,11 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from holdfast.events.queries import AddDestination
+from holdfast.events.queries import AddDestination, UpdateDestination
 from holdfast.events.run import RunStatus
 from holdfast.events.views import DestinationView, RunView
 from holdfast.events.work import DestinationSecrets, DestinationType
+from holdfast.gateway.schemas.limits import UNLIMITED, LimitsRequest
 from holdfast.gateway.schemas.text import (
     AbsolutePath,
     Name,
@@ -30,6 +31,9 @@ class LocalDestinationRequest(Request, frozen=True, kw_only=True):
     path: AbsolutePath
     max_runs: RunLimit = 4
     """How many runs it serves at once."""
+    limits: LimitsRequest = UNLIMITED
+    append_only: bool = False
+    """Backups go through a relay that deletes and changes nothing but restic's locks."""
     repo_password: SecretText | UnsetType = UNSET
     """Opens a repository that is there already; absent: one is made with a new password."""
 
@@ -48,6 +52,8 @@ class LocalDestinationRequest(Request, frozen=True, kw_only=True):
             device_id=self.device_id,
             path=self.path,
             max_runs=self.max_runs,
+            limits=self.limits.limits(),
+            append_only=self.append_only,
             sealed_secrets=sealed_secrets,
         )
 
@@ -64,6 +70,9 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
     prefix: OptionalWord = ""
     max_runs: RunLimit = 4
     """How many runs it serves at once."""
+    limits: LimitsRequest = UNLIMITED
+    append_only: bool = False
+    """Backups go through a relay that deletes and changes nothing but restic's locks."""
     repo_password: SecretText | UnsetType = UNSET
     """Opens a repository that is there already; absent: one is made with a new password."""
 
@@ -88,7 +97,27 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
             s3_region=self.region,
             s3_prefix=self.prefix,
             max_runs=self.max_runs,
+            limits=self.limits.limits(),
+            append_only=self.append_only,
             sealed_secrets=sealed_secrets,
+        )
+
+
+class DestinationPatch(Request, frozen=True, kw_only=True):
+    """What is to change; what is absent stays.  What is queued goes on as it was."""
+
+    max_runs: RunLimit | UnsetType = UNSET
+    limits: LimitsRequest | UnsetType = UNSET
+    """All of them: what is not in it is not limited any more."""
+    append_only: bool | UnsetType = UNSET
+
+    def query(self, destination_id: UUID) -> UpdateDestination:
+        """The question to the catalog."""
+        return UpdateDestination(
+            destination_id=destination_id,
+            max_runs=self.max_runs,
+            limits=UNSET if self.limits is UNSET else self.limits.limits(),
+            append_only=self.append_only,
         )
 
 

@@ -3,8 +3,8 @@
 insert into destination (id, name, type, state, s3_endpoint, s3_bucket, s3_region, s3_prefix,
                          local_device_id, local_parent_path, local_path, place,
                          sealed_secrets, password_is_ours, prune_timezone,
-                         created_at, updated_at, max_runs)
-values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16);
+                         created_at, updated_at, max_runs, limits, append_only)
+values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16, $17, $18);
 
 -- name: destinations
 -- One, or all for null, with what can be restored from them.
@@ -13,7 +13,7 @@ select d.id, d.name, d.type, d.enabled, d.repository_id <> '' as repo_initialize
        nullif(d.s3_endpoint, '') as s3_endpoint, nullif(d.s3_bucket, '') as s3_bucket,
        nullif(d.s3_region, '') as s3_region, nullif(d.s3_prefix, '') as s3_prefix,
        d.local_device_id, nullif(d.local_path, '') as local_path,
-       d.prune_schedule, d.max_runs, total.snapshots as total_snapshots, d.repository_size as total_size,
+       d.prune_schedule, d.max_runs, d.limits, d.append_only, total.snapshots as total_snapshots, d.repository_size as total_size,
        total.last_backup_at, d.created_at, d.updated_at
   from destination d
  cross join lateral (
@@ -29,6 +29,13 @@ select d.id, d.name, d.type, d.enabled, d.repository_id <> '' as repo_initialize
 -- name: lock_destination
 -- The row of a destination in use, until the transaction ends.
 select id, name from destination where id = $1 and state = 'ready' for update;
+
+-- name: update_destination
+-- What is null stays.
+update destination
+   set max_runs = coalesce($2, max_runs), limits = coalesce($3, limits),
+       append_only = coalesce($4, append_only), updated_at = $5
+ where id = $1;
 
 -- name: ours_before
 -- The secrets of the last destination at this place that was removed, if the password was
@@ -63,7 +70,7 @@ update destination
 -- name: addresses
 -- Where they are, whether in use or not: a removed destination is still restored from.
 select id as destination_id, name, type, local_path, s3_endpoint, s3_bucket, s3_region,
-       s3_prefix, repository_id, password_is_ours as cheap_key
+       s3_prefix, repository_id, password_is_ours as cheap_key, limits, append_only
   from destination
  where id = any($1::uuid[]) and (enabled or not $2);
 

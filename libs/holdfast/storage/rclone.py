@@ -1,0 +1,80 @@
+"""rclone's view of a destination: one remote, told in a file that only rclone reads."""
+
+from pathlib import Path
+
+import msgspec
+
+from holdfast.devices.base import ProgramNotFoundError
+from holdfast.devices.programs import find_program
+from holdfast.kernel.errors import InvalidRequestError
+from holdfast.kernel.secret import Secret
+from holdfast.storage.base import LocalTarget, S3Target, Target
+from holdfast.storage.errors import StorageError
+from holdfast.storage.s3_address import bucket_folder, endpoint_url
+
+NAME = "destination"
+"""Of the one remote in the file."""
+
+
+class RcloneMissingError(StorageError):
+    """No rclone was found, and without it nothing can be append-only."""
+
+    code = "rclone_missing"
+    guidance = "Run 'just setup', or name one with HOLDFAST_RCLONE."
+
+
+class Remote(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination as rclone takes it."""
+
+    path: str
+    """An argument, without secrets: ``destination:bucket/prefix``."""
+    config: Secret
+    """The content of rclone's configuration file."""
+
+
+def find_rclone(named: Path | None = None) -> Path:
+    """The binary that was *named*, else the one beside Python or on PATH.
+
+    Raises RcloneMissingError.
+    """
+    try:
+        return find_program("rclone", named)
+    except ProgramNotFoundError as error:
+        raise RcloneMissingError(error.message) from error
+
+
+def remote_of(target: Target) -> Remote:
+    """The remote for *target*: each kind of storage has its own few lines here.
+
+    Raises InvalidRequestError for a value that cannot be written down for rclone.
+    """
+    match target:
+        case LocalTarget():
+            return Remote(path=f"{NAME}:{target.path}", config=_config(type="local"))
+        case S3Target():
+            place = f"{target.bucket}/{bucket_folder(target)}".rstrip("/")
+            return Remote(path=f"{NAME}:{place}", config=_s3(target))
+
+
+def _s3(target: S3Target) -> Secret:
+    return _config(
+        type="s3",
+        provider="Other",
+        endpoint=endpoint_url(target.endpoint),
+        region=target.region or "us-east-1",
+        force_path_style="true",
+        access_key_id=target.access_key.reveal(),
+        secret_access_key=target.secret_key.reveal(),
+        # The bucket is there, or the probe before it has said so; a key for backups need not
+        # be allowed to make one.
+        no_check_bucket="true",
+    )
+
+
+def _config(**values: str) -> Secret:
+    for name, value in values.items():
+        # What rclone's reader of such files would take for a quotation or a reference.
+        if any(sign in value for sign in ("\n", "\r", "%(")) or value[:1] in ("`", '"'):
+            raise InvalidRequestError(f"The destination's {name} cannot be given to rclone.")
+    lines = [f"{name} = {value}" for name, value in values.items()]
+    return Secret("\n".join([f"[{NAME}]", *lines, ""]))

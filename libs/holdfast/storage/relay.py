@@ -1,0 +1,139 @@
+"""A relay: rclone between restic and a destination, on a port of this machine, for one run.
+
+restic talks to it with credentials that live as long as the run, and never sees those of
+the destination.  An append-only relay takes what is new, gives back what is there, and
+deletes nothing but restic's locks: whoever gets hold of restic can add to the repository,
+and that is all.
+
+rclone finds its secrets in inherited descriptors of memory: they are in no argument, no
+environment and on no disk.  It ends with us as restic does.
+"""
+
+import asyncio
+import contextlib
+import os
+import re
+import secrets
+from base64 import b64encode
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from hashlib import sha1
+from pathlib import Path
+from typing import Any, TypeVar
+
+from holdfast.devices.base import Process, Program, Runner
+from holdfast.kernel.secret import Secret
+from holdfast.storage.base import LocalTarget, Target
+from holdfast.storage.errors import StorageError
+from holdfast.storage.rclone import remote_of
+
+T = TypeVar("T")
+
+USER = "holdfast"
+START_SECONDS = 30.0
+TAIL_LINES = 10
+LISTENS = re.compile(rb"Serving restic REST API on \[?(http://127\.0\.0\.1:\d+)/")
+
+
+class RelayError(StorageError):
+    """The relay to the destination ended before the work was done."""
+
+    code = "relay_ended"
+    guidance = "It is tried again; if it happens each time, the detail has rclone's own words."
+    retryable = True
+
+
+class Relay:
+    """A relay that listens."""
+
+    def __init__(self, address: str, password: Secret, process: Process, tail: deque[str]) -> None:
+        self.address = address
+        """``http://127.0.0.1:port``"""
+        self.password = password
+        self._process = process
+        self._tail = tail
+
+    def repository_url(self, folder: str = "") -> str:
+        """The repository in *folder* of the destination, as restic takes it: a secret."""
+        place = self.address.replace("://", f"://{USER}:{self.password.reveal()}@")
+        return f"rest:{place}/{folder.strip('/')}{'/' if folder else ''}"
+
+    async def while_it_lives(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do *work*; RelayError as soon as rclone is gone.
+
+        restic would go on for a quarter of an hour to look for it.
+        """
+        working = asyncio.create_task(work)
+        ending = asyncio.create_task(self._process.wait())
+        try:
+            await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            raise RelayError(detail="\n".join(self._tail))
+        finally:
+            for task in (working, ending):
+                task.cancel()
+            await asyncio.gather(working, ending, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def open_relay(
+    rclone: Path, runner: Runner, target: Target, *, append_only: bool, run_id: str = ""
+) -> AsyncIterator[Relay]:
+    """A relay to *target* while the block lasts.  Raises RelayError when it does not start."""
+    remote, password = remote_of(target), Secret(secrets.token_urlsafe(32))
+    program = Program(
+        argv=(
+            str(rclone), "serve", "restic", "--addr", "127.0.0.1:0",
+            *(("--append-only",) if append_only else ()),
+            # Each object is looked at anew: what was refused is what the storage holds.
+            "--cache-objects=false",
+            "--", remote.path,
+        ),
+        run_id=run_id,
+        secrets={"RCLONE_CONFIG": remote.config, "RCLONE_HTPASSWD": _htpasswd(password)},
+    )  # fmt: skip
+    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    async with runner.start(program) as process:
+        lines = process.error_lines()
+        address = await _listening(lines, tail)
+        draining = asyncio.create_task(_drain(lines, tail))
+        try:
+            yield Relay(address, password, process, tail)
+            if isinstance(target, LocalTarget):
+                # rclone does not: a snapshot that was told of must outlive a power cut.
+                await asyncio.to_thread(os.sync)
+        finally:
+            draining.cancel()
+            await asyncio.gather(draining, return_exceptions=True)
+
+
+async def _listening(lines: AsyncIterator[bytes], tail: deque[str]) -> str:
+    """The address, which rclone tells once it listens there."""
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            async for line in lines:
+                _keep(line, tail)
+                if found := LISTENS.search(line):
+                    return found[1].decode()
+    except TimeoutError as error:
+        raise RelayError("The relay did not start in time.", detail="\n".join(tail)) from error
+    raise RelayError("The relay did not start.", detail="\n".join(tail))
+
+
+async def _drain(lines: AsyncIterator[bytes], tail: deque[str]) -> None:
+    async for line in lines:
+        _keep(line, tail)
+
+
+def _keep(line: bytes, tail: deque[str]) -> None:
+    tail.append(line.decode(errors="backslashreplace")[:500])
+
+
+def _htpasswd(password: Secret) -> Secret:
+    """A line of Apache's form.
+
+    SHA-1 without salt is enough for 256 random bits, and costs nothing on each request.
+    """
+    digest = b64encode(sha1(password.reveal().encode(), usedforsecurity=False).digest())
+    return Secret(f"{USER}:{{SHA}}{digest.decode()}\n")
