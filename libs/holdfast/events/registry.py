@@ -14,6 +14,7 @@ EVENTS: dict[str, type[Event]] = {
         work.PruneAdmitted,
         work.InitRequested,
         work.ProbeRequested,
+        work.ProtectionTestRequested,
         run.RunProgress,
         run.RunCompleted,
         run.RunCancelRequested,

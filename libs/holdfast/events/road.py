@@ -48,6 +48,7 @@ ROADS: dict[type[Event], Road] = {
     work.PruneAdmitted: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.InitRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.ProtectionTestRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     run.RunProgress: _road(
         EXECUTOR, GATEWAY, "At most one a second for a run and destination; may be lost."
     ),

@@ -18,6 +18,7 @@ class Operation(StrEnum):
     PRUNE = "prune"
     INIT = "init"
     PROBE = "probe"
+    PROTECTION_TEST = "protection_test"
 
 
 class RunStatus(StrEnum):
@@ -91,7 +92,38 @@ class PruneResult(msgspec.Struct, frozen=True, kw_only=True, tag="prune"):
     """Bytes that remain at the destination."""
 
 
-Result = InitResult | ProbeResult | RestoreResult | ForgetResult | PruneResult
+class Attack(StrEnum):
+    """What somebody who holds a backup's credentials may try."""
+
+    PRUNE = "prune"
+    DELETE_SNAPSHOT = "delete_snapshot"
+    OVERWRITE_PACK = "overwrite_pack"
+    DELETE_PACK = "delete_pack"
+
+
+class AttackOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one attack."""
+
+    attack: Attack
+    refused: bool
+    """What was attacked is there as it was: looked at afterwards, whatever the answer said."""
+    answer: str
+    """The words of who was asked."""
+
+
+class ProtectionTestResult(msgspec.Struct, frozen=True, kw_only=True, tag="protection_test"):
+    """A canary at the destination was attacked on the way that backups take."""
+
+    append_only: bool
+    """Whether that way is an append-only relay."""
+    attacks: tuple[AttackOutcome, ...]
+    canary_removed: bool
+    """If not, the next test tries again."""
+
+
+Result = (
+    InitResult | ProbeResult | RestoreResult | ForgetResult | PruneResult | ProtectionTestResult
+)
 
 
 class RunProgress(Event, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime
 from holdfast.events.limits import NO_LIMITS, Limits
-from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
+from holdfast.events.run import Attack, Failure, Operation, Result, RunStatus, Trigger
 from holdfast.events.schedule import CatchUp, DueOutcome
 from holdfast.events.work import DestinationType
 
@@ -54,6 +54,10 @@ class DestinationView(View, frozen=True, kw_only=True):
     s3_prefix: str | None = None
     local_device_id: UUID | None = None
     local_path: str | None = None
+    protects_from: tuple[Attack, ...] = ()
+    """Exactly what the last protection test saw refused."""
+    protection_tested_at: AwareTime | None = None
+    """None: never, or not since ``append_only`` was changed."""
     prune_schedule: str
     max_runs: int = 4
     """How many runs it serves at once."""

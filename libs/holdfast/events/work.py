@@ -115,6 +115,14 @@ class InitRequested(Work, frozen=True, kw_only=True):
     """For a local one: the path that the person named; it must exist already."""
 
 
+class ProtectionTestRequested(Work, frozen=True, kw_only=True):
+    """Attack a canary at a destination with what a backup has, and tell what was refused."""
+
+    TYPE: ClassVar[str] = "protection_test.requested"
+
+    address: DestinationAddress
+
+
 class ProbeRequested(Work, frozen=True, kw_only=True):
     """Test whether a destination can be reached and its repository opened."""
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from holdfast.devices.base import ProgramNotFoundError
+from holdfast.devices.base import Program, ProgramNotFoundError, Runner
 from holdfast.devices.programs import find_program
 from holdfast.kernel.errors import InvalidRequestError
 from holdfast.kernel.secret import Secret
@@ -14,6 +14,10 @@ from holdfast.storage.s3_address import bucket_folder, endpoint_url
 
 NAME = "destination"
 """Of the one remote in the file."""
+
+
+NOT_FOUND = 3
+"""rclone's exit code when there is no such folder."""
 
 
 class RcloneMissingError(StorageError):
@@ -54,6 +58,28 @@ def remote_of(target: Target) -> Remote:
         case S3Target():
             place = f"{target.bucket}/{bucket_folder(target)}".rstrip("/")
             return Remote(path=f"{NAME}:{place}", config=_s3(target))
+
+
+async def purge(
+    rclone: Path, runner: Runner, target: Target, folder: str, *, run_id: str = ""
+) -> None:
+    """Delete everything in *folder* of the destination, if it is there.
+
+    Raises StorageError, and ValueError for no folder: that would be the repository.
+    """
+    if not folder.strip("/."):
+        raise ValueError("a folder of the destination is needed")
+    remote = remote_of(target)
+    program = Program(
+        argv=(str(rclone), "purge", "--retries", "1", "--", f"{remote.path}/{folder}"),
+        run_id=run_id,
+        secrets={"RCLONE_CONFIG": remote.config},
+    )
+    async with runner.start(program) as process:
+        said = [line.decode(errors="backslashreplace") async for line in process.error_lines()]
+        code = await process.wait()
+    if code not in (0, NOT_FOUND):
+        raise StorageError(f"{folder} could not be deleted.", detail="\n".join(said[-10:])[:4000])
 
 
 def _s3(target: S3Target) -> Secret:

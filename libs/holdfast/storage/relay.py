@@ -21,6 +21,8 @@ from hashlib import sha1
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from holdfast.devices.base import Process, Program, Runner
 from holdfast.kernel.secret import Secret
 from holdfast.storage.base import LocalTarget, Target
@@ -30,6 +32,8 @@ from holdfast.storage.rclone import remote_of
 T = TypeVar("T")
 
 USER = "holdfast"
+LISTING = {"Accept": "application/vnd.x.restic.rest.v2"}
+"""The form of a folder's listing; of an object it says nothing."""
 START_SECONDS = 30.0
 TAIL_LINES = 10
 LISTENS = re.compile(rb"Serving restic REST API on \[?(http://127\.0\.0\.1:\d+)/")
@@ -41,6 +45,13 @@ class RelayError(StorageError):
     code = "relay_ended"
     guidance = "It is tried again; if it happens each time, the detail has rclone's own words."
     retryable = True
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What the relay answered."""
+
+    status: int
+    content: bytes
 
 
 class Relay:
@@ -57,6 +68,20 @@ class Relay:
         """The repository in *folder* of the destination, as restic takes it: a secret."""
         place = self.address.replace("://", f"://{USER}:{self.password.reveal()}@")
         return f"rest:{place}/{folder.strip('/')}{'/' if folder else ''}"
+
+    async def ask(self, method: str, path: str, content: bytes = b"") -> Answer:
+        """One request as restic makes them, but for anything.  Raises RelayError."""
+        import httpx  # only who tests the protection needs it
+
+        auth = (USER, self.password.reveal())
+        try:
+            async with httpx.AsyncClient(auth=auth, trust_env=False, timeout=60) as client:
+                response = await client.request(
+                    method, f"{self.address}/{path}", content=content, headers=LISTING
+                )
+        except httpx.HTTPError as error:
+            raise RelayError(detail=f"{error}\n" + "\n".join(self._tail)) from error
+        return Answer(status=response.status_code, content=response.content)
 
     async def while_it_lives(self, work: Coroutine[Any, Any, T]) -> T:
         """Do *work*; RelayError as soon as rclone is gone.

@@ -14,6 +14,7 @@ from holdfast.events.run import (
     ForgetResult,
     InitResult,
     Operation,
+    ProtectionTestResult,
     PruneResult,
     RunCompleted,
     RunStatus,
@@ -92,6 +93,8 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await destinations.prune_needed(connection, destination_id)
             case Operation.PRUNE, PruneResult(repository_size=size):
                 await destinations.pruned(connection, destination_id, size, now)
+            case Operation.PROTECTION_TEST, ProtectionTestResult() as result:
+                await destinations.protection_tested(connection, destination_id, result, now)
             case Operation.BACKUP, _ if event.status is not RunStatus.SUCCESS:
                 # A backup that broke off leaves packs that no snapshot needs.
                 await destinations.prune_needed(connection, destination_id)

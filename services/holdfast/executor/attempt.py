@@ -22,7 +22,7 @@ from holdfast.kernel.secret import Secret
 from holdfast.restic import Restic
 from holdfast.secretbox.envelope import ReceiverKey
 from holdfast.storage.base import Backend
-from holdfast.storage.rclone import find_rclone
+from holdfast.storage.rclone import find_rclone, purge
 from holdfast.storage.relay import Relay, open_relay
 from holdfast.telemetry.logs import Log
 
@@ -121,6 +121,12 @@ class Attempt:
         )
         async with opened as relay:
             yield relay
+
+    async def purge(self, address: DestinationAddress, folder: str) -> None:
+        """Delete a folder of ours at the destination.  Raises as ``purge``."""
+        target = target_of(address, self._secrets_of(address))
+        rclone = find_rclone(self.deps.rclone)
+        await purge(rclone, self.deps.runner, target, folder, run_id=str(self.work.run_id))
 
     def all_secrets(self) -> list[Secret]:
         """What must be in no text."""

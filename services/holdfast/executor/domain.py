@@ -17,6 +17,7 @@ from holdfast.events.work import (
     ForgetAdmitted,
     InitRequested,
     ProbeRequested,
+    ProtectionTestRequested,
     PruneAdmitted,
     RestoreRequested,
 )
@@ -40,6 +41,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     PruneAdmitted: Operation.PRUNE,
     InitRequested: Operation.INIT,
     ProbeRequested: Operation.PROBE,
+    ProtectionTestRequested: Operation.PROTECTION_TEST,
 }
 
 
@@ -88,7 +90,13 @@ def addresses_of(work: Work) -> tuple[DestinationAddress, ...]:
     if isinstance(work, BackupRequested):
         return tuple(target.address for target in work.targets)
     if isinstance(
-        work, RestoreRequested | ForgetAdmitted | PruneAdmitted | InitRequested | ProbeRequested
+        work,
+        RestoreRequested
+        | ForgetAdmitted
+        | PruneAdmitted
+        | InitRequested
+        | ProbeRequested
+        | ProtectionTestRequested,
     ):
         return (work.address,)
     return ()

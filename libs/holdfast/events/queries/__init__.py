@@ -18,6 +18,7 @@ from holdfast.events.queries.destinations import (
     ListDestinations,
     RemoveDestination,
     TestDestination,
+    TestProtection,
     UpdateDestination,
 )
 from holdfast.events.queries.devices import CreateApp, CreateDevice, ListApps, ListDevices
@@ -114,6 +115,7 @@ __all__ = [
     "SnapshotFact",
     "StartBackup",
     "TestDestination",
+    "TestProtection",
     "UpdateConfiguration",
     "UpdateDestination",
     "UpdatePolicy",

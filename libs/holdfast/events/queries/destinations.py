@@ -85,3 +85,13 @@ class TestDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
     REPLY = views.RunAccepted
 
     destination_id: UUID
+
+
+class TestProtection(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue an attack on a canary at a destination."""
+
+    __test__: ClassVar[bool] = False  # pytest would take the name for a test class
+    SUBJECT = "catalog.destination.test_protection"
+    REPLY = views.RunAccepted
+
+    destination_id: UUID

@@ -25,6 +25,7 @@ from holdfast.events.queries import (
     ListDestinations,
     RemoveDestination,
     TestDestination,
+    TestProtection,
     UpdateDestination,
 )
 from holdfast.events.run import Operation, RunStatus
@@ -33,6 +34,7 @@ from holdfast.events.work import (
     DestinationSecrets,
     InitRequested,
     ProbeRequested,
+    ProtectionTestRequested,
 )
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
@@ -91,21 +93,14 @@ async def answer_add_destination(query: AddDestination, deps: Deps) -> RunAccept
 
 async def answer_test_destination(query: TestDestination, deps: Deps) -> RunAccepted:
     """Queue a probe of a destination in use."""
-    destination_id, now = query.destination_id, deps.now()
-    async with transaction(deps.pool) as connection:
-        if await destinations.find(connection, destination_id) is None:
-            raise _missing(destination_id)
-        address = (await destinations.addresses(connection, [destination_id]))[destination_id]
-        work = ProbeRequested(
-            event_id=new_id(),
-            occurred_at=now,
-            run_id=new_id(),
-            site=await destinations.site_of(connection, destination_id, deps.settings.site),
-            address=address,
-        )
-        accepted = await _queued(connection, Operation.PROBE, work, destination_id)
-    deps.wake.set()
-    return accepted
+    return await _queue_test(query.destination_id, Operation.PROBE, ProbeRequested, deps)
+
+
+async def answer_test_protection(query: TestProtection, deps: Deps) -> RunAccepted:
+    """Queue an attack on a canary at a destination in use."""
+    return await _queue_test(
+        query.destination_id, Operation.PROTECTION_TEST, ProtectionTestRequested, deps
+    )
 
 
 async def answer_update_destination(query: UpdateDestination, deps: Deps) -> DestinationView:
@@ -167,6 +162,28 @@ async def answer_remove_destination(query: RemoveDestination, deps: Deps) -> Don
         await outbox.add(connection, destination_changed(destination_id, Change.DELETED, now))
     deps.wake.set()
     return Done()
+
+
+async def _queue_test(
+    destination_id: UUID,
+    operation: Operation,
+    kind: type[ProbeRequested] | type[ProtectionTestRequested],
+    deps: Deps,
+) -> RunAccepted:
+    async with transaction(deps.pool) as connection:
+        if await destinations.find(connection, destination_id) is None:
+            raise _missing(destination_id)
+        address = (await destinations.addresses(connection, [destination_id]))[destination_id]
+        work = kind(
+            event_id=new_id(),
+            occurred_at=deps.now(),
+            run_id=new_id(),
+            site=await destinations.site_of(connection, destination_id, deps.settings.site),
+            address=address,
+        )
+        accepted = await _queued(connection, operation, work, destination_id)
+    deps.wake.set()
+    return accepted
 
 
 async def _queued(

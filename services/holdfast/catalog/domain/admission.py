@@ -1,7 +1,8 @@
 """Which queued runs may start now.  Pure: rows in, ids out.
 
 A repository takes any number of shared users (backup, restore, probe) or one exclusive
-user (init, forget, prune), as restic's own locks have it.  A destination serves so many
+user (init, forget, prune), as restic's own locks have it.  A protection test is alone too:
+it clears away the canaries of others.  A destination serves so many
 runs at once, and a device does so many backups.  Two backups of one configuration never
 overlap.
 
@@ -34,7 +35,9 @@ BACKUPS_PER_DEVICE = 2
 RUNS_PER_DESTINATION = 4
 """Unless a destination says otherwise."""
 
-EXCLUSIVE = frozenset((Operation.INIT, Operation.FORGET, Operation.PRUNE))
+EXCLUSIVE = frozenset(
+    (Operation.INIT, Operation.FORGET, Operation.PRUNE, Operation.PROTECTION_TEST)
+)
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):

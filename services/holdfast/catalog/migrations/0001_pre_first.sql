@@ -78,6 +78,9 @@ create table destination (
     max_runs           integer not null default 4 check (max_runs > 0),
     limits             jsonb not null default '{}',
     append_only        boolean not null default false,
+    -- What the last protection test saw refused, and when; null: none since append_only changed.
+    protects_from      text[] not null default '{}',
+    protection_tested_at timestamptz,
     repository_size    bigint not null default 0,
     created_at         timestamptz not null,
     updated_at         timestamptz not null

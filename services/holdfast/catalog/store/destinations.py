@@ -13,6 +13,7 @@ from holdfast.catalog.store.rows import refusals, to_struct, to_structs
 from holdfast.catalog.store.sql import load
 from holdfast.events.changes import Change, DestinationChanged, PolicyChanged
 from holdfast.events.limits import Limits
+from holdfast.events.run import ProtectionTestResult
 from holdfast.events.views import DestinationView
 from holdfast.events.work import DestinationAddress
 from holdfast.kernel.ids import new_id
@@ -188,3 +189,13 @@ async def needs_prune(connection: Connection, destination_id: UUID) -> bool | No
     """Whether there is something to free; None: there is no such destination in use."""
     found: bool | None = await connection.fetchval(SQL["needs_prune"], destination_id)
     return found
+
+
+async def protection_tested(
+    connection: Connection, destination_id: UUID, result: ProtectionTestResult, now: datetime
+) -> None:
+    """A canary there was attacked: what was refused is what it protects from."""
+    refused = [each.attack.value for each in result.attacks if each.refused]
+    await connection.execute(
+        SQL["protection_tested"], destination_id, refused, now, result.append_only
+    )

@@ -9,12 +9,21 @@ from holdfast.events.work import (
     ForgetAdmitted,
     InitRequested,
     ProbeRequested,
+    ProtectionTestRequested,
     PruneAdmitted,
     RestoreRequested,
 )
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
-from holdfast.executor.operations import backup, forget, init, probe, prune, restore
+from holdfast.executor.operations import (
+    backup,
+    forget,
+    init,
+    probe,
+    protection_test,
+    prune,
+    restore,
+)
 
 Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
 
@@ -25,4 +34,5 @@ OPERATES: dict[type[Work], Operate] = {
     PruneAdmitted: prune.run,
     InitRequested: init.run,
     ProbeRequested: probe.run,
+    ProtectionTestRequested: protection_test.run,
 }

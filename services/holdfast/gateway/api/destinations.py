@@ -11,8 +11,9 @@ from holdfast.events.queries import (
     ListDestinations,
     RemoveDestination,
     TestDestination,
+    TestProtection,
 )
-from holdfast.events.views import DestinationView
+from holdfast.events.views import DestinationView, RunView
 from holdfast.gateway.api.problems import problems
 from holdfast.gateway.catalog_client import WAIT_SECONDS, CatalogClient
 from holdfast.gateway.schemas.destinations import (
@@ -127,3 +128,22 @@ class DestinationRoutes(Controller):
         """Answers with `success` false, not with an error, when it cannot."""
         accepted = await catalog.ask(TestDestination(destination_id=destination_id))
         return TestOutcome.of(await catalog.wait_for_run(accepted.run_id, WAIT_SECONDS))
+
+    @post(
+        "/{destination_id:uuid}/protection-test",
+        operation_id="testProtection",
+        summary="Attack a canary at the destination with what a backup has",
+        status_code=200,
+        responses=problems(404),
+    )
+    async def test_protection(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunView:
+        """The run, once it has ended or as it stands after two minutes.
+
+        Its `result` says of each attack whether it was refused. Real data is not touched.
+        """
+        accepted = await catalog.ask(TestProtection(destination_id=destination_id))
+        return await catalog.wait_for_run(accepted.run_id, WAIT_SECONDS)

@@ -15,7 +15,8 @@ from holdfast.gateway.catalog_client import CatalogClient
 
 
 class RunRoutes(Controller):
-    """Executions of operations: backup, restore, forget, prune, init, probe."""
+    """Executions of operations: backup, restore, forget, prune, init, probe,
+    protection test."""
 
     path = "/backup/runs"
     tags = ("Runs",)

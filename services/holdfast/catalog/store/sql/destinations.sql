@@ -13,7 +13,8 @@ select d.id, d.name, d.type, d.enabled, d.repository_id <> '' as repo_initialize
        nullif(d.s3_endpoint, '') as s3_endpoint, nullif(d.s3_bucket, '') as s3_bucket,
        nullif(d.s3_region, '') as s3_region, nullif(d.s3_prefix, '') as s3_prefix,
        d.local_device_id, nullif(d.local_path, '') as local_path,
-       d.prune_schedule, d.max_runs, d.limits, d.append_only, total.snapshots as total_snapshots, d.repository_size as total_size,
+       d.prune_schedule, d.max_runs, d.limits, d.append_only,
+       d.protects_from, d.protection_tested_at, total.snapshots as total_snapshots, d.repository_size as total_size,
        total.last_backup_at, d.created_at, d.updated_at
   from destination d
  cross join lateral (
@@ -34,8 +35,19 @@ select id, name from destination where id = $1 and state = 'ready' for update;
 -- What is null stays.
 update destination
    set max_runs = coalesce($2, max_runs), limits = coalesce($3, limits),
-       append_only = coalesce($4, append_only), updated_at = $5
+       append_only = coalesce($4, append_only), updated_at = $5,
+       -- What was proved was proved of the other way.
+       protects_from = case when append_only = coalesce($4, append_only)
+                            then protects_from else '{}' end,
+       protection_tested_at = case when append_only = coalesce($4, append_only)
+                                   then protection_tested_at end
  where id = $1;
+
+-- name: protection_tested
+-- By an attack on the way that backups take now; one that began before a change proves nothing.
+update destination
+   set protects_from = $2, protection_tested_at = $3
+ where id = $1 and append_only = $4;
 
 -- name: ours_before
 -- The secrets of the last destination at this place that was removed, if the password was
