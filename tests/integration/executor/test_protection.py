@@ -72,14 +72,16 @@ async def test_a_canary_that_a_dead_test_left_is_removed(nas: Place, bench: Benc
 
 
 async def test_a_destination_that_is_not_there_is_not_written_to(nas: Place, bench: Bench) -> None:
-    shutil.rmtree(nas.address.local_path)
+    place = Path(nas.address.local_path)
+    shutil.rmtree(place)
+    place.mkdir()  # as where a disk is not mounted
 
     run = await bench.outcome(work_of(ProtectionTestRequested, nas))
 
     assert run.status is RunStatus.FAILED
     assert run.failure is not None
     assert run.failure.code == "repository_missing"
-    assert not Path(nas.address.local_path).exists()
+    assert list(place.iterdir()) == []
 
 
 def _all(place: Place) -> dict[str, bytes]:
