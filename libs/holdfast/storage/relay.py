@@ -26,7 +26,7 @@ import msgspec
 from holdfast.devices.base import Process, Program, Runner
 from holdfast.kernel.secret import Secret
 from holdfast.storage.base import LocalTarget, Target
-from holdfast.storage.errors import StorageError
+from holdfast.storage.errors import StorageError, StorageFullError
 from holdfast.storage.rclone import remote_of
 
 T = TypeVar("T")
@@ -37,6 +37,12 @@ LISTING = {"Accept": "application/vnd.x.restic.rest.v2"}
 START_SECONDS = 30.0
 TAIL_LINES = 10
 LISTENS = re.compile(rb"Serving restic REST API on \[?(http://127\.0\.0\.1:\d+)/")
+
+
+FULL = re.compile(
+    rb"Post request rcat error:.*(no space left|quota exceeded|quotaexceeded|storagefull)", re.I
+)
+"""restic is only told 500, and would try the same again for a quarter of an hour."""
 
 
 class RelayError(StorageError):
@@ -54,15 +60,34 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes
 
 
+class Log:
+    """rclone's last words, and what in them restic is not told."""
+
+    def __init__(self) -> None:
+        self._tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self.full = asyncio.Event()
+
+    @property
+    def detail(self) -> str:
+        """The last lines as one text."""
+        return "\n".join(self._tail)
+
+    def keep(self, line: bytes) -> None:
+        """Take in one line."""
+        self._tail.append(line.decode(errors="backslashreplace")[:500])
+        if FULL.search(line):
+            self.full.set()
+
+
 class Relay:
     """A relay that listens."""
 
-    def __init__(self, address: str, password: Secret, process: Process, tail: deque[str]) -> None:
+    def __init__(self, address: str, password: Secret, process: Process, log: "Log") -> None:
         self.address = address
         """``http://127.0.0.1:port``"""
         self.password = password
         self._process = process
-        self._tail = tail
+        self._log = log
 
     def repository_url(self, folder: str = "") -> str:
         """The repository in *folder* of the destination, as restic takes it: a secret."""
@@ -80,25 +105,27 @@ class Relay:
                     method, f"{self.address}/{path}", content=content, headers=LISTING
                 )
         except httpx.HTTPError as error:
-            raise RelayError(detail=f"{error}\n" + "\n".join(self._tail)) from error
+            raise RelayError(detail=f"{error}\n{self._log.detail}") from error
         return Answer(status=response.status_code, content=response.content)
 
     async def while_it_lives(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do *work*; RelayError as soon as rclone is gone.
+        """Do *work*; RelayError as soon as rclone is gone, StorageFullError when it is full.
 
-        restic would go on for a quarter of an hour to look for it.
+        restic would go on for a quarter of an hour in either case.
         """
         working = asyncio.create_task(work)
         ending = asyncio.create_task(self._process.wait())
+        filling = asyncio.create_task(self._log.full.wait())
+        tasks = (working, ending, filling)
         try:
-            await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 return working.result()
-            raise RelayError(detail="\n".join(self._tail))
+            raise (StorageFullError if filling.done() else RelayError)(detail=self._log.detail)
         finally:
-            for task in (working, ending):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(working, ending, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -118,13 +145,13 @@ async def open_relay(
         run_id=run_id,
         secrets={"RCLONE_CONFIG": remote.config, "RCLONE_HTPASSWD": _htpasswd(password)},
     )  # fmt: skip
-    tail: deque[str] = deque(maxlen=TAIL_LINES)
+    log = Log()
     async with runner.start(program) as process:
         lines = process.error_lines()
-        address = await _listening(lines, tail)
-        draining = asyncio.create_task(_drain(lines, tail))
+        address = await _listening(lines, log)
+        draining = asyncio.create_task(_drain(lines, log))
         try:
-            yield Relay(address, password, process, tail)
+            yield Relay(address, password, process, log)
             if isinstance(target, LocalTarget):
                 # rclone does not: a snapshot that was told of must outlive a power cut.
                 await asyncio.to_thread(os.sync)
@@ -133,26 +160,22 @@ async def open_relay(
             await asyncio.gather(draining, return_exceptions=True)
 
 
-async def _listening(lines: AsyncIterator[bytes], tail: deque[str]) -> str:
+async def _listening(lines: AsyncIterator[bytes], log: Log) -> str:
     """The address, which rclone tells once it listens there."""
     try:
         async with asyncio.timeout(START_SECONDS):
             async for line in lines:
-                _keep(line, tail)
+                log.keep(line)
                 if found := LISTENS.search(line):
                     return found[1].decode()
     except TimeoutError as error:
-        raise RelayError("The relay did not start in time.", detail="\n".join(tail)) from error
-    raise RelayError("The relay did not start.", detail="\n".join(tail))
+        raise RelayError("The relay did not start in time.", detail=log.detail) from error
+    raise RelayError("The relay did not start.", detail=log.detail)
 
 
-async def _drain(lines: AsyncIterator[bytes], tail: deque[str]) -> None:
+async def _drain(lines: AsyncIterator[bytes], log: Log) -> None:
     async for line in lines:
-        _keep(line, tail)
-
-
-def _keep(line: bytes, tail: deque[str]) -> None:
-    tail.append(line.decode(errors="backslashreplace")[:500])
+        log.keep(line)
 
 
 def _htpasswd(password: Secret) -> Secret:

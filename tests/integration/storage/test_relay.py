@@ -23,6 +23,7 @@ from holdfast.restic.binary import find_restic
 from holdfast.restic.commands import backup, check, forget, init, locks, prune, snapshots
 from holdfast.restic.errors import ResticError
 from holdfast.storage.base import LocalTarget, S3Target, Target
+from holdfast.storage.errors import StorageFullError
 from holdfast.storage.rclone import find_rclone, remote_of
 from holdfast.storage.relay import USER, Relay, RelayError, open_relay
 from support.executor import until
@@ -222,6 +223,23 @@ async def test_a_relay_that_cannot_start_says_why(tmp_path: Path) -> None:
             pass
 
     assert raised.value.detail == "no such thing"
+
+
+async def test_a_full_destination_is_told_at_once(tmp_path: Path) -> None:
+    """restic hears only of an error of the server, which it takes for one that may pass."""
+    full = tmp_path / "rclone"
+    full.write_text(
+        "#!/bin/sh\n"
+        "echo 'NOTICE: Serving restic REST API on [http://127.0.0.1:1/]' >&2\n"
+        "echo 'ERROR: data/ab: Post request rcat error: write: no space left on device' >&2\n"
+        "exec sleep 60\n"
+    )
+    full.chmod(0o755)
+    opened = open_relay(full, LocalRunner(), LocalTarget(path="/nowhere"), append_only=True)
+
+    async with opened as relay:
+        with pytest.raises(StorageFullError):
+            await relay.while_it_lives(until(lambda: False, seconds=60))
 
 
 def test_a_secret_that_would_break_out_of_its_line_is_refused() -> None:
