@@ -21,7 +21,7 @@ def guarded(place: Place, bench: Bench) -> Place:
     return changed
 
 
-async def tested(bench: Bench, place: Place) -> ProtectionTestResult:
+async def result_of(bench: Bench, place: Place) -> ProtectionTestResult:
     run = await bench.outcome(work_of(ProtectionTestRequested, place))
     assert run.status is RunStatus.SUCCESS, run.failure
     assert isinstance(run.result, ProtectionTestResult)
@@ -37,7 +37,7 @@ async def test_append_only_refuses_every_attack_and_no_canary_stays(
 ) -> None:
     await bench.outcome(backup_of([data], place))
 
-    result = await tested(bench, guarded(place, bench))
+    result = await result_of(bench, guarded(place, bench))
 
     assert refused(result) == set(Attack), result
     assert result.append_only
@@ -53,7 +53,7 @@ async def test_without_it_nothing_is_refused_and_real_data_is_not_touched(
     await bench.outcome(backup_of([data], nas))
     before = _all(nas)
 
-    result = await tested(bench, nas)
+    result = await result_of(bench, nas)
 
     assert refused(result) == set(), result
     assert not result.append_only
@@ -66,7 +66,7 @@ async def test_a_canary_that_a_dead_test_left_is_removed(nas: Place, bench: Benc
     left.mkdir(parents=True)
     (left / "pack").write_bytes(b"x")
 
-    await tested(bench, guarded(nas, bench))
+    await result_of(bench, guarded(nas, bench))
 
     assert not left.parent.parent.exists()
 
