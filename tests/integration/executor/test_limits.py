@@ -1,8 +1,12 @@
 """What a destination's limits and its append-only relay come to on a real restic."""
 
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -15,7 +19,6 @@ from holdfast.events.run import RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
 from holdfast.events.work import ForgetAdmitted, PruneAdmitted
 from holdfast.executor.attempt import notes_in
-from holdfast.kernel.clock import utc_now
 from holdfast.restic.commands import check, locks, snapshots
 from support.executor import Bench, Place, backup_of, until, work_of
 
@@ -64,22 +67,24 @@ def limited(place: Place, bench: Bench, *, append_only: bool = False, **limits: 
     return changed
 
 
+@pytest.mark.parametrize(
+    ("hour", "rates"), [(11, ("5000000", "1000000")), (13, ("7000000", "2000000"))]
+)
 async def test_restic_is_started_with_the_rates_of_the_hour(
-    nas: Place, bench: Bench, runner: Watching, data: Path
+    nas: Place, bench: Bench, runner: Watching, data: Path, hour: int, rates: tuple[str, str]
 ) -> None:
     day = RateWindow(start="00:00", end="12:00", upload_kib=5_000_000, download_kib=1_000_000)
     night = RateWindow(start="12:00", end="00:00", upload_kib=7_000_000, download_kib=2_000_000)
     limits = msgspec.to_builtins(Limits(windows=(day, night), timezone="UTC"))
     place = limited(nas, bench, **limits)
-    before = utc_now()
+    now = datetime(2026, 1, 10, hour, tzinfo=UTC)
+    bench.deps = replace(bench.deps, now=lambda: now)
 
     await bench.outcome(backup_of([data], place))
 
-    up, down = ("5000000", "1000000") if before.hour < 12 else ("7000000", "2000000")
-    if utc_now().hour == before.hour:
-        argv = runner.argv("backup")
-        assert argv[argv.index("--limit-upload") + 1] == up
-        assert argv[argv.index("--limit-download") + 1] == down
+    argv = runner.argv("backup")
+    assert argv[argv.index("--limit-upload") + 1] == rates[0]
+    assert argv[argv.index("--limit-download") + 1] == rates[1]
 
 
 async def test_compression_and_pack_size_are_in_the_repository(
@@ -206,9 +211,6 @@ def _rclones(run_id: str) -> list[int]:
 
 
 def _kill(run_id: str) -> bool:
-    import os
-    import signal
-
     found = _rclones(run_id)
     for pid in found:
         os.kill(pid, signal.SIGKILL)
