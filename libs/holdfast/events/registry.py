@@ -23,6 +23,7 @@ EVENTS: dict[str, type[Event]] = {
         work.ProtectRequested,
         work.UndeleteRequested,
         work.HealRequested,
+        work.ProtectionTestRequested,
         run.RunProgress,
         run.RunCompleted,
         run.RunCancelRequested,

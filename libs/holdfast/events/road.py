@@ -59,6 +59,7 @@ ROADS: dict[type[Event], Road] = {
     work.ProtectRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.UndeleteRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.HealRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.ProtectionTestRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     run.RunProgress: _road(
         EXECUTOR, GATEWAY, "At most one a second for a run and destination; may be lost."
     ),

@@ -33,6 +33,7 @@ from holdfast.events.run import (
     InitResult,
     Operation,
     ProbeResult,
+    ProtectionTestResult,
     PruneResult,
     RebuildResult,
     RotatePasswordResult,
@@ -151,6 +152,8 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await record_check(connection, destination_id, event, result, now)
             case Operation.ROTATE_PASSWORD, RotatePasswordResult():
                 await passwords.drop_old(connection, destination_id)
+            case Operation.PROTECTION_TEST, ProtectionTestResult() as result:
+                await destinations.protection_tested(connection, destination_id, result, now)
             case Operation.BACKUP, _ if event.status is not RunStatus.SUCCESS:
                 # A backup that broke off leaves packs that no snapshot needs.
                 await destinations.prune_needed(connection, destination_id)

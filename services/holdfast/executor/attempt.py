@@ -20,6 +20,7 @@ from holdfast.executor.repositories import (
     repository_of,
     secrets_in,
     storage_of,
+    target_of,
     vault_of,
 )
 from holdfast.kernel.clock import Now
@@ -29,6 +30,8 @@ from holdfast.restic import Restic
 from holdfast.secretbox.envelope import ReceiverKey
 from holdfast.storage.base import Backend
 from holdfast.storage.objects import Objects
+from holdfast.storage.rclone import find_rclone, purge
+from holdfast.storage.relay import Relay, open_relay
 from holdfast.storage.s3_lock import S3Vault
 from holdfast.telemetry.logs import Log
 
@@ -67,6 +70,8 @@ class Deps:
     slots: int
     claim_seconds: float
     cache: Path
+    rclone: Path | None = None
+    """None: the one beside Python, or on PATH."""
     lock_wait: timedelta = timedelta(hours=1)
     """How long a run waits for the lock of a living one before it fails."""
     lock_poll_seconds: float = 20.0
@@ -102,7 +107,7 @@ class Attempt:
         return Restic(
             self.deps.restic,
             self.deps.runner,
-            repository_of(address, self.secrets_of(address), cache),
+            repository_of(address, self.secrets_of(address), cache, self.deps.now()),
             run_id=str(self.work.run_id),
         )
 
@@ -129,6 +134,24 @@ class Attempt:
     def password(self, address: DestinationAddress) -> Secret:
         """What opens the repository's keys."""
         return Secret(self.secrets_of(address).repo_password)
+
+    def relay(
+        self, address: DestinationAddress, *, append_only: bool
+    ) -> AbstractAsyncContextManager[Relay]:
+        """A relay to the storage while the block lasts.  Raises as ``open_relay``."""
+        return open_relay(
+            find_rclone(self.deps.rclone),
+            self.deps.runner,
+            target_of(address, self.secrets_of(address)),
+            append_only=append_only,
+            run_id=str(self.work.run_id),
+        )
+
+    async def purge(self, address: DestinationAddress, folder: str) -> None:
+        """Delete a folder of ours at the destination.  Raises as ``purge``."""
+        target = target_of(address, self.secrets_of(address))
+        rclone = find_rclone(self.deps.rclone)
+        await purge(rclone, self.deps.runner, target, folder, run_id=str(self.work.run_id))
 
     def all_secrets(self) -> list[Secret]:
         """What must be in no text."""

@@ -1,10 +1,12 @@
 """From a destination's address and secrets to what restic and storage take."""
 
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from holdfast.events.limits import Compression
 from holdfast.events.work import (
     DestinationAddress,
     DestinationSecrets,
@@ -12,6 +14,7 @@ from holdfast.events.work import (
     DeviceAddress,
     S3Addressing,
 )
+from holdfast.executor.limits import rates_at
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 from holdfast.restic import Repository, S3Access, SftpAccess
@@ -41,21 +44,23 @@ def storage_of(
 
     *parent*, for a new local or SFTP one, is the path that must exist already.
     """
-    return open_backend(_target(address, secrets, parent))
+    return open_backend(target_of(address, secrets, parent=parent))
 
 
 def objects_of(
     address: DestinationAddress, secrets: DestinationSecrets
 ) -> AbstractAsyncContextManager[Objects]:
     """The objects of the repository at *address*."""
-    return open_objects(_target(address, secrets, ""))
+    return open_objects(target_of(address, secrets))
 
 
 def repository_of(
-    address: DestinationAddress, secrets: DestinationSecrets, cache: Path
+    address: DestinationAddress, secrets: DestinationSecrets, cache: Path, at: datetime
 ) -> Repository:
-    """The restic repository at *address*."""
-    target = _target(address, secrets, "")
+    """The restic repository at *address*, with the limits that hold *at* a time."""
+    target = target_of(address, secrets)
+    limits = address.limits
+    upload, download = rates_at(limits, at)
     return Repository(
         url=open_backend(target).repository_url,
         password=Secret(secrets.repo_password),
@@ -63,6 +68,10 @@ def repository_of(
         sftp=_sftp_access(target) if isinstance(target, SftpTarget) else None,
         cache_dir=str(cache),
         ca_certificates=address.s3_ca_certificate,
+        upload_limit=upload,
+        download_limit=download,
+        compression="" if limits.compression is Compression.AUTO else limits.compression.value,
+        pack_size=limits.pack_size_mib,
     )
 
 
@@ -96,7 +105,7 @@ async def login_of(device: DeviceAddress, secrets: DestinationSecrets) -> SftpTa
 
 def vault_of(address: DestinationAddress, secrets: DestinationSecrets) -> S3Vault:
     """The objects at *address* with all their versions.  Raises UnsupportedDestinationError."""
-    target = _target(address, secrets, "")
+    target = target_of(address, secrets)
     if not isinstance(target, S3Target):
         raise UnsupportedDestinationError
     return S3Vault(S3Backend(target))
@@ -130,7 +139,10 @@ def _sftp_access(target: SftpTarget) -> SftpAccess:
     return SftpAccess(command=COMMAND, environment=ENVIRONMENT, secrets={TICKET: ticket_of(target)})
 
 
-def _target(address: DestinationAddress, secrets: DestinationSecrets, parent: str) -> Target:
+def target_of(
+    address: DestinationAddress, secrets: DestinationSecrets, *, parent: str = ""
+) -> Target:
+    """What a storage needs to know.  Raises UnsupportedDestinationError."""
     match address.type:
         case DestinationType.LOCAL:
             return LocalTarget(path=address.local_path, parent=parent)

@@ -35,7 +35,7 @@ from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.locks import LockWaitError, unless_locked
 from holdfast.executor.made import Made, Original, copy_made, made_before, made_of, with_id
 from holdfast.executor.manifest import carry_settings
-from holdfast.executor.reach import reach
+from holdfast.executor.reach import append_only, reach
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
@@ -187,7 +187,13 @@ async def _back_up(
 
     began = attempt.deps.now()
     try:
-        result = await backup.run(restic, _options(work), on_progress=on_progress)
+        if target.address.append_only:
+            async with append_only(attempt, target.address, restic) as (relay, relayed):
+                result = await relay.while_it_lives(
+                    backup.run(relayed, _options(work), on_progress=on_progress)
+                )
+        else:
+            result = await backup.run(restic, _options(work), on_progress=on_progress)
     except SourceMissingError as error:
         raise SourcesMissingError(
             f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
