@@ -26,7 +26,7 @@ from holdfast.events.queries import (
     TestProtection,
     UpdateDestination,
 )
-from holdfast.events.run import Attack, AttackOutcome, ProtectionTestResult
+from holdfast.events.run import Attack, AttackOutcome, InitResult, ProtectionTestResult
 from holdfast.events.views import DestinationView
 from holdfast.events.work import DestinationAddress, DestinationSecrets, DestinationType
 from holdfast.kernel.errors import InvalidRequestError, NotFoundError
@@ -76,7 +76,9 @@ async def test_limits_of_a_new_one_reach_its_runs_and_its_view(deps: Deps) -> No
 
     assert accepted.destination_id is not None
     async with transaction(deps.pool) as connection:
-        await destination_became_ready(connection, accepted.destination_id, "id", deps.now())
+        await destination_became_ready(
+            connection, accepted.destination_id, InitResult(repository_id="id"), deps.now()
+        )
     for each in (
         await address(deps, accepted.destination_id),
         await shown(deps, accepted.destination_id),
@@ -88,11 +90,14 @@ async def test_a_change_leaves_what_it_does_not_name(deps: Deps) -> None:
     nas = await ready_destination(deps, "NAS")
     await answer_update_destination(UpdateDestination(destination_id=nas, limits=LIMITS), deps)
 
-    view = await answer_update_destination(UpdateDestination(destination_id=nas, max_runs=1), deps)
+    change = await answer_update_destination(
+        UpdateDestination(destination_id=nas, max_runs=1), deps
+    )
 
+    view = change.destination
     assert (view.max_runs, view.limits, view.append_only) == (1, LIMITS, False)
     changed = UpdateDestination(destination_id=nas, append_only=True, limits=Limits())
-    view = await answer_update_destination(changed, deps)
+    view = (await answer_update_destination(changed, deps)).destination
     assert (view.max_runs, view.limits.upload_kib, view.append_only) == (1, 0, True)
     assert (await address(deps, nas)).append_only
 

@@ -5,6 +5,7 @@ import pytest
 from holdfast.events import queries as q
 from holdfast.events.limits import Compression, Limits, RateWindow
 from holdfast.events.run import RunStatus
+from holdfast.events.views import DestinationChange
 from support.gateway import ID, RUN_ID, GatewayHouse, accepted, destination, run
 
 PATH = "/api/v1/backup/destinations"
@@ -44,7 +45,7 @@ async def test_limits_are_set_with_a_new_destination(house: GatewayHouse) -> Non
 
 
 async def test_a_patch_names_only_what_changes(house: GatewayHouse) -> None:
-    house.bus.answers[q.UpdateDestination] = destination()
+    house.bus.answers[q.UpdateDestination] = DestinationChange(destination=destination())
 
     async with house.client() as client:
         first = await client.patch(f"{PATH}/{ID}", json={"max_runs": 2})
