@@ -1,6 +1,7 @@
 """Limits and the protection test over HTTP."""
 
 import pytest
+from msgspec.structs import replace
 
 from holdfast.events import queries as q
 from holdfast.events.limits import Compression, Limits, RateWindow
@@ -52,7 +53,11 @@ async def test_a_patch_names_only_what_changes(house: GatewayHouse) -> None:
         second = await client.patch(f"{PATH}/{ID}", json={"limits": LIMITS, "append_only": True})
 
     assert (first.status_code, second.status_code) == (200, 200), second.text
-    queries = [each for each in house.bus.asked if isinstance(each, q.UpdateDestination)]
+    queries = [
+        replace(each, sealed_secrets=b"")  # sealed anew each time, with nothing in it
+        for each in house.bus.asked
+        if isinstance(each, q.UpdateDestination)
+    ]
     assert queries == [
         q.UpdateDestination(destination_id=ID, max_runs=2),
         q.UpdateDestination(destination_id=ID, limits=MEANT, append_only=True),
