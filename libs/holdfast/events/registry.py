@@ -31,6 +31,7 @@ EVENTS: dict[str, type[Event]] = {
         snapshot.SnapshotFailed,
         snapshot.SnapshotsFound,
         repository.RepositoryDamaged,
+        repository.RepositoryMended,
         snapshot.ReplicasDiffer,
         retention.ForgetRequested,
         retention.PruneRequested,

@@ -83,6 +83,9 @@ ROADS: dict[type[Event], Road] = {
     repository.RepositoryDamaged: _road(
         CATALOG, f"{NOTIFIER} {GATEWAY}", "Once for the same damage, until it is mended."
     ),
+    repository.RepositoryMended: _road(
+        CATALOG, f"{NOTIFIER} {GATEWAY}", "Once for each run that has seen it whole."
+    ),
     snapshot.ReplicasDiffer: _road(
         CATALOG, f"{NOTIFIER} {GATEWAY}", "Said once, when the run that made them has ended."
     ),

@@ -21,7 +21,7 @@ from holdfast.catalog.store import (
 )
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.runs import RunRow
-from holdfast.catalog.verifying import record_check
+from holdfast.catalog.verifying import record_check, record_repair
 from holdfast.events.base import AwareTime
 from holdfast.events.run import (
     CheckResult,
@@ -146,6 +146,8 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await snapshots.replace(connection, destination_id, replaced)
                 # Copies that went again, and what was left out, are data of no snapshot.
                 await destinations.prune_needed(connection, destination_id)
+                if event.status is RunStatus.SUCCESS:
+                    await record_repair(connection, destination_id, event, now)
             case Operation.PRUNE, PruneResult(repository_size=size):
                 await destinations.pruned(connection, destination_id, size, now)
             case Operation.CHECK, CheckResult() as result:
