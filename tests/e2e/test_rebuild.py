@@ -81,7 +81,10 @@ def test_the_repositories_alone_bring_everything_back(
             "repo_password": PASSWORD,
         },
     )
-    policy = api.policy("all", local, cloud, far, keep_last=50, jitter_seconds=90)
+    # Each from the source: no repository knows how long the copying of a snapshot took.
+    policy = api.policy(
+        "all", local, cloud, far, keep_last=50, jitter_seconds=90, fan_out="parallel"
+    )
     trees = {name: make_tree(tmp_path / name) for name in ("notes", "photos")}
     ties = {
         name: api.configuration(api.app(name, tree), policy, exclude_paths=["*.tmp"])
