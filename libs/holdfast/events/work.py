@@ -153,6 +153,8 @@ class BackupRequested(Work, frozen=True, kw_only=True):
     exclude_paths: tuple[str, ...] = ()
     tags: tuple[str, ...]
     targets: tuple[BackupTarget, ...]
+    device: DeviceAddress | None = None
+    """Where the paths are, when that is behind SSH; None: on the executor's own machine."""
 
 
 class RestoreRequested(Work, frozen=True, kw_only=True):

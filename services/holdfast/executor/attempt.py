@@ -1,11 +1,12 @@
 """One claimed run: what an operation has at hand while it works."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from holdfast.devices.base import Runner
@@ -14,15 +15,26 @@ from holdfast.events.queries import Claim, Query
 from holdfast.events.work import DestinationAddress, DestinationSecrets
 from holdfast.executor.hold import Hold, Reason, StoppedError
 from holdfast.executor.progress import Progress
-from holdfast.executor.repositories import repository_of, secrets_in, storage_of, vault_of
+from holdfast.executor.repositories import (
+    repository_of,
+    secrets_in,
+    storage_of,
+    target_of,
+    vault_of,
+)
 from holdfast.kernel.clock import Now
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 from holdfast.restic import Restic
 from holdfast.secretbox.envelope import ReceiverKey
 from holdfast.storage.base import Backend
+from holdfast.storage.rclone import find_rclone
+from holdfast.storage.relay import Relay, open_relay
 from holdfast.storage.s3_lock import S3Vault
 from holdfast.telemetry.logs import Log
+
+if TYPE_CHECKING:  # it loads asyncssh, which takes 0.2 s: only who meets a device does that
+    from holdfast.devices.host import Host
 
 R = TypeVar("R")
 log = Log("executor")
@@ -59,6 +71,8 @@ class Deps:
     slots: int
     claim_seconds: float
     cache: Path
+    rclone: Path | None = None
+    """None: the one beside Python, or on PATH."""
     lock_wait: timedelta = timedelta(hours=1)
     """How long a run waits for the lock of a living one before it fails."""
     lock_poll_seconds: float = 20.0
@@ -82,6 +96,8 @@ class Attempt:
     hold: Hold
     progress: Progress
     started_at: datetime
+    host: "Host | None" = None
+    """The device where the run's files are; None: this machine."""
 
     @property
     def is_takeover(self) -> bool:
@@ -101,6 +117,22 @@ class Attempt:
     def storage(self, address: DestinationAddress, *, parent: str = "") -> Backend:
         """The place itself, without restic; see ``storage_of``."""
         return storage_of(address, self.secrets_of(address), parent=parent)
+
+    @contextlib.asynccontextmanager
+    async def relay(
+        self, address: DestinationAddress, *, append_only: bool
+    ) -> AsyncIterator[Relay]:
+        """A relay to the storage while the block lasts.  Raises as ``open_relay``."""
+        target = target_of(address, self.secrets_of(address))
+        opened = open_relay(
+            find_rclone(self.deps.rclone),
+            self.deps.runner,
+            target,
+            append_only=append_only,
+            run_id=str(self.work.run_id),
+        )
+        async with opened as relay:
+            yield relay
 
     def upkeep(self, address: DestinationAddress, *, parent: str = "") -> Backend:
         """The same with the keys that may delete, if the run was given any of their own."""

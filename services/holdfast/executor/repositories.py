@@ -39,14 +39,14 @@ def storage_of(
 
     *parent*, for a new local or SFTP one, is the path that must exist already.
     """
-    return open_backend(_target(address, secrets, parent))
+    return open_backend(target_of(address, secrets, parent=parent))
 
 
 def repository_of(
     address: DestinationAddress, secrets: DestinationSecrets, cache: Path
 ) -> Repository:
     """The restic repository at *address*."""
-    target = _target(address, secrets, "")
+    target = target_of(address, secrets)
     return Repository(
         url=open_backend(target).repository_url,
         password=Secret(secrets.repo_password),
@@ -87,7 +87,7 @@ async def login_of(device: DeviceAddress, secrets: DestinationSecrets) -> SftpTa
 
 def vault_of(address: DestinationAddress, secrets: DestinationSecrets) -> S3Vault:
     """The objects at *address* with all their versions.  Raises UnsupportedDestinationError."""
-    target = _target(address, secrets, "")
+    target = target_of(address, secrets)
     if not isinstance(target, S3Target):
         raise UnsupportedDestinationError
     return S3Vault(S3Backend(target))
@@ -121,7 +121,10 @@ def _sftp_access(target: SftpTarget) -> SftpAccess:
     return SftpAccess(command=COMMAND, environment=ENVIRONMENT, secrets={TICKET: ticket_of(target)})
 
 
-def _target(address: DestinationAddress, secrets: DestinationSecrets, parent: str) -> Target:
+def target_of(
+    address: DestinationAddress, secrets: DestinationSecrets, *, parent: str = ""
+) -> Target:
+    """What a storage needs to know."""
     match address.type:
         case DestinationType.LOCAL:
             return LocalTarget(path=address.local_path, parent=parent)

@@ -4,8 +4,6 @@ In a row, because restic's work is bound by the processor; and whatever happens 
 destination, the others get their turn.
 """
 
-import os
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -14,7 +12,7 @@ from holdfast.events.queries import GetSnapshot
 from holdfast.events.run import Failure, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
 from holdfast.events.work import BackupRequested, BackupTarget
-from holdfast.executor.attempt import Attempt, in_thread
+from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import (
     CANCELLED,
     Outcome,
@@ -35,6 +33,7 @@ from holdfast.executor.locks import LockWaitError, unless_locked
 from holdfast.executor.manifest import carry_settings
 from holdfast.executor.reach import reach
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
+from holdfast.executor.there import at_device, missing_paths, with_restic
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import backup
@@ -56,6 +55,13 @@ class Made(BackupResult, frozen=True, kw_only=True):
 
 async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
     """Say how it went at each destination as soon as it is known; the outcome is of all."""
+    async with at_device(attempt, work.device) as there:
+        outcome = await _to_all(there, work)
+    await carry_settings(attempt, work)
+    return outcome
+
+
+async def _to_all(attempt: Attempt, work: BackupRequested) -> Outcome:
     outcomes = []
     waits: LockWaitError | None = None
     for target in work.targets:
@@ -69,7 +75,6 @@ async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
             waits = waits or locked
     if waits is not None:
         raise waits
-    await carry_settings(attempt, work)
     return backup_outcome(outcomes)
 
 
@@ -116,8 +121,8 @@ async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -
     restic = await reach(attempt, target.address)
     before = await snapshot_of_predecessor(attempt, restic, run_tag(work.run_id))
     if before is not None:
-        return await _adopt(work, restic, before)
-    missing = await in_thread(lambda: _missing(work.paths))
+        return await _adopt(attempt, work, target, restic, before)
+    missing = await missing_paths(attempt, work.paths)
     if len(missing) == len(work.paths):
         raise SourcesMissingError(f"None of the paths exists: {names_told(missing)}.")
 
@@ -127,7 +132,12 @@ async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -
     began = attempt.deps.now()
     _tell(attempt, target, Status())
     try:
-        result = await backup.run(restic, _options(work), on_progress=on_progress)
+        result = await with_restic(
+            attempt,
+            target.address,
+            restic,
+            lambda here: backup.run(here, _options(work), on_progress=on_progress),
+        )
     except SourceMissingError as error:
         raise SourcesMissingError(
             f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
@@ -140,7 +150,9 @@ async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -
     return _made(result, began, seconds_between(began, ended))
 
 
-async def _adopt(work: BackupRequested, restic: Restic, before: Snapshot) -> Made:
+async def _adopt(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, restic: Restic, before: Snapshot
+) -> Made:
     """The snapshot of an attempt that died before it could tell of it.
 
     Which files it could not read died with it; a dry run finds them again without writing.
@@ -148,7 +160,12 @@ async def _adopt(work: BackupRequested, restic: Restic, before: Snapshot) -> Mad
     log.info("snapshot_adopted", run_id=str(work.run_id), restic_snapshot_id=before.id)
     summary = before.summary or BackupSummary()
     try:
-        again = await backup.run(restic, _options(work, dry_run=True))
+        again = await with_restic(
+            attempt,
+            target.address,
+            restic,
+            lambda here: backup.run(here, _options(work, dry_run=True)),
+        )
     except HoldfastError as error:
         log.warning("adopted_snapshot_not_compared", error=str(error), detail=error.detail)
         again = BackupResult(summary=summary, partial=True)
@@ -283,7 +300,3 @@ def _made(result: BackupResult, began: datetime, seconds: float) -> Made:
 
 def _with_id(summary: BackupSummary, snapshot_id: str) -> BackupSummary:
     return msgspec.structs.replace(summary, snapshot_id=snapshot_id)
-
-
-def _missing(paths: Sequence[str]) -> list[str]:
-    return [path for path in paths if not os.path.lexists(path)]
