@@ -172,6 +172,8 @@ class RestoreRequested(Work, frozen=True, kw_only=True):
     """Exact paths in the snapshot; none means all of it."""
     overwrite: bool = False
     """Whether files that are there and differ may be replaced."""
+    device: DeviceAddress | None = None
+    """Where they go, when that is behind SSH; None: to the executor's own machine."""
 
 
 class ForgetAdmitted(Work, frozen=True, kw_only=True):

@@ -25,6 +25,9 @@ from holdfast.events.queries import (
 from holdfast.events.run import Operation, RunStatus
 from holdfast.secretbox.envelope import seal_to
 
+ON_DEVICES = frozenset((Operation.DEVICE_PROBE, Operation.BACKUP, Operation.RESTORE))
+"""What is done on the run's device, which an executor may have to log in to."""
+
 
 async def answer_claim_run(query: ClaimRun, deps: Deps) -> Claim:
     """Give the run to the executor, unless another one may still be at it.
@@ -102,7 +105,7 @@ async def _secrets(
         for each in await destinations.sealed_secrets(connection, run.destination_ids, run.id)
     }
     opened = await with_logins(connection, opened, deps)
-    if run.operation is Operation.DEVICE_PROBE and run.device_id is not None:
+    if run.operation in ON_DEVICES and run.device_id is not None:
         opened |= await logins_of(connection, [run.device_id], deps)
     if run.operation is Operation.ROTATE_PASSWORD:
         for destination_id in run.destination_ids:
