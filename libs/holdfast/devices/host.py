@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from enum import StrEnum
 from importlib.resources import files
 
 import asyncssh
@@ -24,6 +25,17 @@ class ForwardingRefusedError(HoldfastError):
 
     code = "forwarding_refused"
     guidance = "Set 'AllowTcpForwarding yes' (or 'remote') for this user in its sshd_config."
+
+
+class TargetState(StrEnum):
+    """What is at a path below which something is to be written."""
+
+    FREE = "free"
+    """Nothing, or an empty directory."""
+    FULL = "full"
+    """A directory with something in it."""
+    OTHER = "other"
+    """No directory."""
 
 
 class Host:
@@ -55,6 +67,13 @@ class Host:
         if code != 0:
             raise DeviceLostError("The device does not tell which paths are there.")
         return [paths[int(each) - 1] for each in told]
+
+    async def target(self, path: str) -> TargetState:
+        """What is there for somebody who wants to write below *path*."""
+        code, told = await self._ask("target", path)
+        if code != 0 or not told:
+            raise DeviceLostError("The device does not tell what is at the target.")
+        return TargetState(told[0])
 
     async def end_leftovers(self, run_id: str, *, grace: float = GRACE) -> int:
         """End what an earlier attempt left there; how many there were.  Raises LeftoverError."""

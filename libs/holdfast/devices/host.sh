@@ -9,6 +9,15 @@ missing) # paths: those that are not there, a number of an argument a line, from
         [ -e "$path" ] || [ -L "$path" ] || echo "$number"
     done
     ;;
+target) # a path: what is there for somebody who wants to write below it
+    if [ -d "$2/" ]; then
+        [ -n "$(find "$2/" ! -path "$2/" 2>/dev/null | head -n 1)" ] && echo full || echo free
+    elif [ -e "$2" ] || [ -L "$2" ]; then
+        echo other
+    else
+        echo free
+    fi
+    ;;
 end) # the mark of a run, seconds of grace: says how many it ended; 1: some do not end
     mark=$2 grace=$3 all=
     marked() {

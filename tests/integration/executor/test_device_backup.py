@@ -20,16 +20,22 @@ from holdfast.devices.host import Host
 from holdfast.devices.ssh import SshRunner
 from holdfast.events.run import RunCompleted, RunProgress, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
-from holdfast.events.work import BackupRequested, DestinationSecrets, DeviceAddress
+from holdfast.events.work import (
+    BackupRequested,
+    DestinationSecrets,
+    DeviceAddress,
+    RestoreRequested,
+)
 from holdfast.executor.repositories import storage_of
 from holdfast.kernel.clock import utc_now
 from holdfast.kernel.ids import new_id
 from holdfast.restic.commands import ls, snapshots
 from holdfast.restic.commands.ls import LsOptions
 from support.devices import connected, marked, nothing_marked
-from support.executor import Bench, Place, backup_of, s3_place, until
+from support.executor import Bench, Place, backup_of, s3_place, until, work_of
 from support.servers import RcloneS3
 from support.sshd import Sshd
+from support.trees import differences, manifest
 
 pytestmark = [pytest.mark.restic, pytest.mark.sftp]
 
@@ -286,3 +292,42 @@ async def test_a_full_disk_there_is_told(bench: Bench, pi: Pi, nas: Place, data:
     assert run.failure is not None
     assert run.failure.code == "device_full"
     assert left == []
+
+
+async def test_it_is_restored_there_and_never_onto_what_is_there(
+    bench: Bench, pi: Pi, nas: Place, data: Path, tmp_path: Path
+) -> None:
+    await bench.outcome(backup_on(pi, [data], nas))
+    (made,) = bench.said(SnapshotCompleted)
+    target = tmp_path / "it's back"
+
+    def restore(**fields: Any) -> RestoreRequested:
+        wanted: RestoreRequested = work_of(
+            RestoreRequested,
+            nas,
+            restic_snapshot_id=made.restic_snapshot_id,
+            target_path=str(target),
+            device=pi.address,
+            **fields,
+        )
+        return wanted
+
+    run = await bench.outcome(restore())
+    assert run.status is RunStatus.SUCCESS, run.failure
+    back = target / str(data)[1:]
+    assert differences(manifest(data), manifest(back)) == []
+
+    changed = back / "secret"
+    changed.write_text("mine")
+    refused = await bench.outcome(restore())
+    assert refused.failure is not None
+    assert refused.failure.code == "would_overwrite"
+    assert changed.read_text() == "mine"
+
+    assert (await bench.outcome(restore(overwrite=True))).status is RunStatus.SUCCESS
+    assert changed.read_text() != "mine"
+    shutil.rmtree(target)
+    target.write_text("a file")
+    unusable = await bench.outcome(restore())
+    assert unusable.failure is not None
+    assert unusable.failure.code == "target_unusable"
