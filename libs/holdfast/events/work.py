@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime, Work
+from holdfast.events.consistency import Consistency
 
 
 class DestinationType(StrEnum):
@@ -155,6 +156,8 @@ class BackupRequested(Work, frozen=True, kw_only=True):
     targets: tuple[BackupTarget, ...]
     device: DeviceAddress | None = None
     """Where the paths are, when that is behind SSH; None: on the executor's own machine."""
+    consistency: Consistency | None = None
+    """What is done around it; None: nothing."""
 
 
 class RestoreRequested(Work, frozen=True, kw_only=True):

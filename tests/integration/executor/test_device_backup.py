@@ -22,53 +22,20 @@ from holdfast.events.run import RunCompleted, RunProgress, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
 from holdfast.events.work import (
     BackupRequested,
-    DestinationSecrets,
-    DeviceAddress,
     RestoreRequested,
 )
 from holdfast.executor.repositories import storage_of
 from holdfast.kernel.clock import utc_now
-from holdfast.kernel.ids import new_id
 from holdfast.restic.commands import ls, snapshots
 from holdfast.restic.commands.ls import LsOptions
 from support.devices import connected, marked, nothing_marked
 from support.executor import Bench, Place, backup_of, s3_place, until, work_of
+from support.hosts import Pi
 from support.servers import RcloneS3
 from support.sshd import Sshd
 from support.trees import differences, manifest
 
 pytestmark = [pytest.mark.restic, pytest.mark.sftp]
-
-
-class Pi:
-    """A device behind SSH whose home, cache and temporary files are this test's own."""
-
-    def __init__(self, sshd: Sshd, root: Path) -> None:
-        self.sshd = sshd
-        self.root = root
-        self.cache = root / ".cache"
-        self.temporary = root / "tmp"
-        for each in (self.cache, self.temporary):
-            each.mkdir(parents=True)
-        sshd.environment = (f"HOME={root}", f"TMPDIR={self.temporary}")
-        sshd.start()
-        self.address = DeviceAddress(
-            device_id=new_id(),
-            name="pi",
-            host="127.0.0.1",
-            port=sshd.port,
-            user=sshd.user,
-            host_key=sshd.host_key,
-        )
-
-    def known_to(self, bench: Bench) -> "Pi":
-        secrets = DestinationSecrets(repo_password="", sftp_private_key=self.sshd.private_key)
-        bench.logins[self.address.device_id] = secrets
-        return self
-
-    def files(self) -> list[Path]:
-        """All that is on its disk."""
-        return [each for each in self.root.rglob("*") if each.is_file()]
 
 
 @pytest.fixture

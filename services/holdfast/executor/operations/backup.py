@@ -13,6 +13,7 @@ from holdfast.events.run import Failure, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
 from holdfast.events.work import BackupRequested, BackupTarget
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.consistency.frame import framed
 from holdfast.executor.domain import (
     CANCELLED,
     Outcome,
@@ -56,7 +57,7 @@ class Made(BackupResult, frozen=True, kw_only=True):
 async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
     """Say how it went at each destination as soon as it is known; the outcome is of all."""
     async with at_device(attempt, work.device) as there:
-        outcome = await _to_all(there, work)
+        outcome = await framed(there, work, lambda: _to_all(there, work))
     await carry_settings(attempt, work)
     return outcome
 
