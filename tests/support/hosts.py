@@ -11,7 +11,7 @@ from support.sshd import Sshd
 class Pi:
     """A device behind SSH whose home, cache and temporary files are this test's own."""
 
-    def __init__(self, sshd: Sshd, root: Path) -> None:
+    def __init__(self, sshd: Sshd, root: Path, *, path: str = "") -> None:
         self.sshd = sshd
         self.root = root
         self.cache = root / ".cache"
@@ -19,6 +19,8 @@ class Pi:
         for each in (self.cache, self.temporary):
             each.mkdir(parents=True)
         sshd.environment = (f"HOME={root}", f"TMPDIR={self.temporary}")
+        if path:
+            sshd.environment += (f"PATH={path}",)
         sshd.start()
         self.address = DeviceAddress(
             device_id=new_id(),

@@ -67,7 +67,7 @@ class Consistency(msgspec.Struct, frozen=True, kw_only=True):
     quiet: Quiet = Quiet.RUN
     dumps: bool = True
     """Whether databases that are known by their image are dumped, into snapshots of their own."""
-    sqlite: bool = True
+    sqlite: bool = False
     """The same for SQLite files in the app's paths that are in use."""
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime
+from holdfast.events.consistency import Consistency
 from holdfast.events.schedule import CatchUp
 from holdfast.events.work import DestinationSecrets, DestinationType, S3Addressing
 
@@ -120,6 +121,7 @@ class PortableConfiguration(Portable, frozen=True, kw_only=True):
     backup_env: bool = True
     include_paths: tuple[str, ...] = ()
     exclude_paths: tuple[str, ...] = ()
+    consistency: Consistency = Consistency()
     enabled: bool = True
 
 

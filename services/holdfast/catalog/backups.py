@@ -149,6 +149,7 @@ def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUI
         tags=backup_tags(app.id, configuration.id, start.run_id, instance_id),
         targets=targets,
         device=far_address(device),
+        consistency=configuration.consistency,
     )
     return NewBackup(
         operation=Operation.BACKUP,

@@ -73,6 +73,8 @@ class Deps:
     cache: Path
     rclone: Path | None = None
     """None: the one beside Python, or on PATH."""
+    app_lease_seconds: int = 60
+    """An app that is stopped for a backup comes back so long after our last sign of life."""
     lock_wait: timedelta = timedelta(hours=1)
     """How long a run waits for the lock of a living one before it fails."""
     lock_poll_seconds: float = 20.0

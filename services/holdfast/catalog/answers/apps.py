@@ -9,6 +9,7 @@ from holdfast.catalog.domain.text import checked_name
 from holdfast.catalog.store import apps, configurations, devices, outbox, policies
 from holdfast.catalog.store.pool import reading, transaction
 from holdfast.events.changes import Change
+from holdfast.events.consistency import Consistency
 from holdfast.events.queries import CreateApp, ListApps
 from holdfast.events.views import AppView
 from holdfast.kernel.errors import InvalidRequestError
@@ -46,6 +47,7 @@ async def answer_create_app(query: CreateApp, deps: Deps) -> AppView:
             backup_env=True,
             include_paths=(),
             exclude_paths=(),
+            consistency=Consistency(),
             enabled=True,
         )
         tie = await configurations.tie(connection, new_id(), app.id, scope, app.created_at)

@@ -24,10 +24,8 @@ log = Log("executor")
 
 SCRIPT = files("holdfast.devices").joinpath("lease.sh").read_text(encoding="utf-8")
 
-LEASE_SECONDS = 60
-"""An app is without it for so long, after the last sign of life."""
-
-SIGN_SECONDS = 10.0
+SIGNS = 6
+"""Signs of life in the time of a lease, so that some may get lost."""
 
 START_SECONDS = 120
 
@@ -60,12 +58,10 @@ class LeaseLostError(HoldfastError):
 class Lease:
     """On the containers of one run's app, those that others need first."""
 
-    def __init__(
-        self, attempt: Attempt, engine: Engine, quiet: Quiet, *, seconds: int = LEASE_SECONDS
-    ) -> None:
+    def __init__(self, attempt: Attempt, engine: Engine, quiet: Quiet) -> None:
         self._attempt = attempt
         self._engine = engine
-        self._seconds = seconds
+        self.seconds = attempt.deps.app_lease_seconds
         self.back = "start" if quiet is Quiet.STOP else "unpause"
         cache = str(attempt.deps.cache) if attempt.host is None else attempt.host.cache
         self._folder = f"{cache}/leases/{attempt.work.run_id}"
@@ -73,7 +69,7 @@ class Lease:
 
     async def begin(self, containers: Sequence[AppContainer]) -> None:
         """Before anything is stopped.  Raises AppNotStoppedError."""
-        words = (str(self._seconds), self._engine.command, self.back)
+        words = (str(self.seconds), self._engine.command, self.back)
         code, _ = await self._do("begin", *words, *(each.id for each in containers))
         if code != 0:
             raise AppNotStoppedError("No lease could be begun where the app is.")
@@ -106,12 +102,7 @@ class Lease:
 
 @contextlib.asynccontextmanager
 async def at_rest(
-    attempt: Attempt,
-    names: Sequence[str],
-    quiet: Quiet,
-    steps: list[Step],
-    *,
-    lease_seconds: int = LEASE_SECONDS,
+    attempt: Attempt, names: Sequence[str], quiet: Quiet, steps: list[Step]
 ) -> AsyncIterator[None]:
     """The containers *names* at rest while the block lasts, those of them that run.
 
@@ -123,7 +114,7 @@ async def at_rest(
         yield
         return
     engine = await engine_of(attempt)
-    lease = Lease(attempt, engine, quiet, seconds=lease_seconds)
+    lease = Lease(attempt, engine, quiet)
     # What an attempt that died has left: its list knows what ran before.
     for before in lease.earlier():
         await _bring_back(attempt, engine, await before.end(), steps)
@@ -155,7 +146,7 @@ async def _renewed(lease: Lease) -> AsyncIterator[asyncio.Event]:
             with contextlib.suppress(HoldfastError, OSError):
                 if not await lease.renew():
                     lost.set()
-            await asyncio.sleep(SIGN_SECONDS)
+            await asyncio.sleep(lease.seconds / SIGNS)
 
     task = asyncio.create_task(renew())
     try:
