@@ -75,10 +75,6 @@ class Dockerd:
         if ids:
             self.docker("rm", "-f", *ids)
 
-    def tagged(self, name: str) -> None:
-        """The same image by another name."""
-        self.docker("tag", "lab:1", name)
-
     def stop(self) -> None:
         if self._process is not None:
             self.remove_all()
@@ -99,9 +95,13 @@ class Dockerd:
         for name in listed.stdout.split():
             if name != "busybox":
                 (root / "bin" / name).symlink_to("busybox")
+        self.import_image(root, "lab:1")
+
+    def import_image(self, root: Path, name: str) -> None:
+        """An image with what is in *root*."""
         tar = subprocess.run(["tar", "-C", root, "-c", "."], check=True, capture_output=True)
         subprocess.run(
-            [self.bin / "docker", "import", "-", "lab:1"],
+            [self.bin / "docker", "import", "-", name],
             input=tar.stdout,
             check=True,
             capture_output=True,

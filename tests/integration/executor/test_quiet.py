@@ -6,61 +6,33 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from holdfast.devices.local import LocalRunner
 from holdfast.events.consistency import Consistency, Hook, HookKind, Quiet, When
 from holdfast.events.run import BackupResult, RunCompleted, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
-from holdfast.executor.attempt import notes_in
 from holdfast.restic.commands import dump
 from holdfast.restic.commands.dump import DumpOptions
-from support.dockerd import Dockerd, missing_docker
+from support.dockerd import Dockerd
 from support.executor import Bench, Place, backup_of, until
-from support.hosts import Pi
-from support.sshd import Sshd
 
 pytestmark = [pytest.mark.restic, pytest.mark.docker]
 
 
-@pytest.fixture(scope="session")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
-    missing = missing_docker()
-    if missing:
-        pytest.skip(f"a Docker engine needs {', '.join(missing)}")
-    engine = Dockerd(tmp_path_factory.mktemp("docker"))
-    yield engine.start()
-    engine.stop()
+@pytest.fixture
+def bench(docker_bench: Bench) -> Bench:
+    return docker_bench
 
 
 @pytest.fixture
-def engine(docker: Dockerd) -> Iterator[Dockerd]:
-    yield docker
-    docker.remove_all()
-
-
-@pytest.fixture
-def bench(tmp_path: Path, docker: Dockerd) -> Bench:
-    cache = tmp_path / "cache"
-    environ = {**os.environ, "PATH": f"{docker.bin}:{os.environ['PATH']}"}
-    return Bench(cache, runner=LocalRunner(environ, notes=notes_in(cache)), app_lease_seconds=30)
-
-
-@pytest.fixture(params=["here", pytest.param("device", marks=pytest.mark.sftp)])
-def device(
-    request: pytest.FixtureRequest, bench: Bench, docker: Dockerd, tmp_path: Path
-) -> dict[str, Any]:
+def device(docker_device: dict[str, Any]) -> dict[str, Any]:
     """The field of a backup that says where the app is."""
-    if request.param == "here":
-        return {}
-    own: Sshd = request.getfixturevalue("own_sshd")
-    pi = Pi(own, tmp_path / "pi", path=f"{docker.bin}:{os.environ['PATH']}").known_to(bench)
-    return {"device": pi.address}
+    return docker_device
 
 
 @pytest.fixture

@@ -38,8 +38,6 @@ class AppContainer(msgspec.Struct, frozen=True, kw_only=True):
     image: str
     running: bool
     paused: bool = False
-    environment: tuple[str, ...] = ()
-    """The names of its variables; what they hold is its own business."""
 
 
 class Engine:
@@ -84,7 +82,6 @@ class _State(msgspec.Struct, rename="pascal"):
 
 class _Config(msgspec.Struct, rename="pascal"):
     image: str = ""
-    env: list[str] | None = None
 
 
 class _Inspected(msgspec.Struct, rename="pascal"):
@@ -103,7 +100,6 @@ def read_container(told: object) -> AppContainer:
         image=found.config.image,
         running=found.state.running,
         paused=found.state.paused,
-        environment=tuple(each.partition("=")[0] for each in found.config.env or ()),
     )
 
 

@@ -13,6 +13,7 @@ from holdfast.events.run import Failure, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
 from holdfast.events.work import BackupRequested, BackupTarget
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.consistency.dumps import dumps_of, make_dumps
 from holdfast.executor.consistency.frame import framed
 from holdfast.executor.domain import (
     CANCELLED,
@@ -130,15 +131,17 @@ async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -
     def on_progress(status: Status) -> None:
         _tell(attempt, target, status)
 
+    dumps = await dumps_of(attempt, work)
+
+    async def use(here: Restic) -> BackupResult:
+        # The dumps first: a snapshot that is told of has them beside it.
+        await make_dumps(here, work, dumps)
+        return await backup.run(here, _options(work), on_progress=on_progress)
+
     began = attempt.deps.now()
     _tell(attempt, target, Status())
     try:
-        result = await with_restic(
-            attempt,
-            target.address,
-            restic,
-            lambda here: backup.run(here, _options(work), on_progress=on_progress),
-        )
+        result = await with_restic(attempt, target.address, restic, use)
     except SourceMissingError as error:
         raise SourcesMissingError(
             f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
