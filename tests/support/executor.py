@@ -18,6 +18,7 @@ from holdfast.events.base import Event, Work
 from holdfast.events.queries import Claim, ClaimRun, Heartbeat, HeartbeatReply, claim_purpose
 from holdfast.events.run import InitResult, RunCompleted, RunProgress
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
+from holdfast.events.views import SnapshotView
 from holdfast.events.work import (
     BackupRequested,
     BackupTarget,
@@ -197,10 +198,10 @@ class Bench:
         assert len(found) == 1
         return found[0]
 
-    async def initialise(self, place: Place) -> Place:
+    async def initialise(self, place: Place, *, first: Place | None = None) -> Place:
         """Make the place's repository as a run does."""
         self.knows(place)
-        run = await self.outcome(init_of(place))
+        run = await self.outcome(init_of(place, first=first))
         assert run.failure is None, run.failure
         assert isinstance(run.result, InitResult)
         # As the catalog keeps it.
@@ -226,7 +227,9 @@ class Bench:
         return Restic(self.deps.restic, self.deps.runner, repository, run_id=str(run_id or ""))
 
 
-def init_of(place: Place, parent: str | None = None) -> InitRequested:
+def init_of(
+    place: Place, parent: str | None = None, *, first: Place | None = None
+) -> InitRequested:
     """The work of making a place's repository."""
     path = place.address.local_path or place.address.sftp_path
     above = str(Path(path).parent) if path else ""
@@ -237,6 +240,7 @@ def init_of(place: Place, parent: str | None = None) -> InitRequested:
         site="main",
         address=place.address,
         parent_path=above if parent is None else parent,
+        first=first.address if first else None,
     )
 
 
@@ -272,4 +276,31 @@ def work_of(kind: type[Work], place: Place, **fields: Any) -> Any:
             "address": place.address,
             **fields,
         }
+    )
+
+
+def row_of(event: SnapshotCompleted) -> SnapshotView:
+    """The catalog's row of a snapshot that was told of."""
+    return SnapshotView(
+        id=event.snapshot_id,
+        run_id=event.run_id,
+        configuration_id=event.configuration_id,
+        app_id=None,
+        destination_id=event.destination_id,
+        restic_snapshot_id=event.restic_snapshot_id,
+        hostname=event.hostname,
+        paths=event.paths,
+        status=event.status,
+        files_new=0,
+        files_changed=0,
+        files_unmodified=0,
+        data_added=0,
+        total_size=0,
+        duration=0,
+        error_message="",
+        started_at=event.started_at,
+        completed_at=utc_now(),
+        created_at=event.started_at,
+        tree=event.tree,
+        way=event.way,
     )

@@ -10,7 +10,7 @@ import msgspec
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
 from holdfast.restic import Restic
-from holdfast.secretbox.restic_key import NONCE, _ctr, _mac_key
+from holdfast.secretbox.restic_key import NONCE, ctr, mac_key
 
 
 class _Mac(msgspec.Struct):
@@ -40,8 +40,9 @@ async def forged_lock(
         {"time": time, "exclusive": exclusive, "hostname": host, "username": "x", "pid": pid}
     )
     nonce = os.urandom(NONCE)
-    sealed = _ctr(key, nonce, plain)
-    content = nonce + sealed + Poly1305.generate_tag(_mac_key(k, r, nonce), sealed)
+    sealed = ctr(key, nonce, plain)
+    content = nonce + sealed + Poly1305.generate_tag(mac_key(k, r, nonce), sealed)
     path = Path(repository) / "locks" / hashlib.sha256(content).hexdigest()
+    path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
     return path

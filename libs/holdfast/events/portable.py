@@ -12,7 +12,7 @@ import msgspec
 from holdfast.events.base import AwareTime
 from holdfast.events.consistency import Consistency
 from holdfast.events.schedule import CatchUp
-from holdfast.events.work import DestinationSecrets, DestinationType, S3Addressing
+from holdfast.events.work import DestinationSecrets, DestinationType, FanOut, S3Addressing
 
 FORMAT: Final = "holdfast-export"
 VERSION: Final = 1
@@ -100,6 +100,7 @@ class PortablePolicy(Portable, frozen=True, kw_only=True):
     window_start: str | None = None
     window_end: str | None = None
     catch_up: CatchUp = CatchUp.RUN_ONCE
+    fan_out: FanOut = FanOut.MIRROR
     keep_last: int = 0
     keep_hourly: int = 0
     keep_daily: int = 0

@@ -58,6 +58,7 @@ ROADS: dict[type[Event], Road] = {
     work.RebuildRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ProtectRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.UndeleteRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.HealRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     run.RunProgress: _road(
         EXECUTOR, GATEWAY, "At most one a second for a run and destination; may be lost."
     ),
@@ -80,6 +81,9 @@ ROADS: dict[type[Event], Road] = {
     ),
     repository.RepositoryDamaged: _road(
         CATALOG, f"{NOTIFIER} {GATEWAY}", "Once for the same damage, until it is mended."
+    ),
+    snapshot.ReplicasDiffer: _road(
+        CATALOG, f"{NOTIFIER} {GATEWAY}", "Said once, when the run that made them has ended."
     ),
     retention.ForgetRequested: _road(RETENTION, CATALOG, _MADE_A_RUN),
     retention.PruneRequested: _road(RETENTION, CATALOG, _MADE_A_RUN),

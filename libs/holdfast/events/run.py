@@ -26,6 +26,7 @@ class Operation(StrEnum):
     REBUILD = "rebuild"
     PROTECT = "protect"
     UNDELETE = "undelete"
+    HEAL = "heal"
 
 
 class RunStatus(StrEnum):
@@ -226,6 +227,23 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag="backup"):
     steps: tuple[Step, ...] = ()
 
 
+class HealResult(msgspec.Struct, frozen=True, kw_only=True, tag="heal"):
+    """What a repair of a repository came to."""
+
+    objects_restored: int = 0
+    """Damaged or missing objects that were fetched from another destination, as they were."""
+    snapshots_restored: int = 0
+    """Snapshots whose missing parts were copied from another destination."""
+    replaced: dict[str, str] = {}
+    """restic's id of a snapshot that was gone, or past mending, to that of the snapshot of the
+    same run that was copied from another destination in its place."""
+    lost_objects: tuple[str, ...] = ()
+    """Damaged or missing, and not to be had as they were; the first hundred.  What they held may
+    be back all the same: the snapshots tell."""
+    lost_snapshots: tuple[str, ...] = ()
+    """restic's ids of snapshots that are still not whole; the first hundred."""
+
+
 Result = (
     InitResult
     | ProbeResult
@@ -240,6 +258,7 @@ Result = (
     | ProtectResult
     | UndeleteResult
     | BackupResult
+    | HealResult
 )
 
 

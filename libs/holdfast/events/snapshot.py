@@ -1,5 +1,6 @@
 """Snapshots: what one backup run came to at one destination."""
 
+from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
 
@@ -7,6 +8,17 @@ import msgspec
 
 from holdfast.events.base import AwareTime, Event
 from holdfast.events.run import Failure, RunStatus
+
+
+class Way(StrEnum):
+    """How a snapshot came to a destination."""
+
+    BACKUP = "backup"
+    """restic read the source."""
+    COPY = "copy"
+    """restic copied it from another destination."""
+    MIRROR = "mirror"
+    """Its new objects were carried over from another destination as they are."""
 
 
 class SnapshotCompleted(Event, frozen=True, kw_only=True):
@@ -40,6 +52,10 @@ class SnapshotCompleted(Event, frozen=True, kw_only=True):
     unreadable_files: tuple[str, ...] = ()
     """The first hundred."""
     unreadable_count: int = 0
+    tree: str = ""
+    """restic's id of the content: equal for equal content cut alike.  Empty when the run has a
+    single destination, or it could not be learned."""
+    way: Way = Way.BACKUP
 
 
 class SnapshotFailed(Event, frozen=True, kw_only=True):
@@ -86,3 +102,27 @@ class SnapshotsFound(Event, frozen=True, kw_only=True):
     claim: int
     destination_id: UUID
     snapshots: tuple[FoundSnapshot, ...]
+
+
+class Replica(msgspec.Struct, frozen=True, kw_only=True):
+    """A run's snapshot at one destination, and what it holds."""
+
+    snapshot_id: UUID
+    destination_id: UUID
+    destination_name: str
+    tree: str
+    way: Way
+
+
+class ReplicasDiffer(Event, frozen=True, kw_only=True):
+    """The snapshots of one run are not the same at all of its destinations."""
+
+    TYPE: ClassVar[str] = "replicas.differ"
+
+    run_id: UUID
+    configuration_id: UUID
+    app_name: str = ""
+    is_damage: bool
+    """A copy differs from every original.  Otherwise the source was read more than once, and
+    files may have changed in between."""
+    snapshots: tuple[Replica, ...]

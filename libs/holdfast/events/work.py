@@ -44,6 +44,18 @@ class ObjectLock(msgspec.Struct, frozen=True, kw_only=True):
     days: int
 
 
+class FanOut(StrEnum):
+    """How a backup reaches the second and further destinations of its policy."""
+
+    PARALLEL = "parallel"
+    """restic reads the source for each of them, all at once."""
+    COPY = "copy"
+    """restic reads the source once, and copies the snapshot from destination to destination."""
+    MIRROR = "mirror"
+    """As ``copy``, but what is new is carried over as it is, without unsealing it, wherever
+    two repositories share their master key."""
+
+
 class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a repository is, without what opens it."""
 
@@ -158,6 +170,8 @@ class BackupRequested(Work, frozen=True, kw_only=True):
     """Where the paths are, when that is behind SSH; None: on the executor's own machine."""
     consistency: Consistency | None = None
     """What is done around it; None: nothing."""
+    fan_out: FanOut = FanOut.PARALLEL
+    """Absent before there was a choice."""
 
 
 class RestoreRequested(Work, frozen=True, kw_only=True):
@@ -239,6 +253,9 @@ class InitRequested(Work, frozen=True, kw_only=True):
     address: DestinationAddress
     parent_path: str = ""
     """For a local or SFTP one: the path that the person named; it must exist already."""
+    first: DestinationAddress | None = None
+    """The house's first destination: a new repository cuts files as that one does, and shares
+    its master key where objects can be carried from one to the other."""
 
 
 class ProbeRequested(Work, frozen=True, kw_only=True):
@@ -279,3 +296,13 @@ class RebuildRequested(Work, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "rebuild.requested"
 
     address: DestinationAddress
+
+
+class HealRequested(Work, frozen=True, kw_only=True):
+    """Repair a repository with what others have."""
+
+    TYPE: ClassVar[str] = "heal.requested"
+
+    address: DestinationAddress
+    siblings: tuple[DestinationAddress, ...]
+    """Where what is missing may be found."""

@@ -95,17 +95,30 @@ def cheap_key(
     Raises GuessablePasswordError for a short password, KeyPasswordError for a wrong one,
     and KeyFileError for anything that is no key file.
     """
-    opened_by = new_password or password
-    if len(opened_by.reveal().strip()) < MACHINE_MADE:
-        raise GuessablePasswordError
-    old = _read(content)
-    master = _open(old, password)
+    master = master_of(content, password)
+    return wrap(content, master, new_password or password, CHEAP, now=now)
 
-    n, r, p = CHEAP
+
+def master_of(content: bytes, password: Secret) -> bytes:
+    """The master key, as the JSON document that restic keeps.  Raises as ``cheap_key``."""
+    return _open(_read(content), password)
+
+
+def wrap(
+    like: bytes, master: bytes, password: Secret, cost: tuple[int, int, int], *, now: datetime
+) -> NewKeyFile:
+    """A key file of *cost* (N, r, p) for *master*; who made it is as in the file *like*.
+
+    Raises GuessablePasswordError for a short password at the lowest cost.
+    """
+    if cost == CHEAP and len(password.reveal().strip()) < MACHINE_MADE:
+        raise GuessablePasswordError
+    old = _read(like)
+    n, r, p = cost
     salt = os.urandom(64)
     nonce = os.urandom(NONCE)
-    encryption, mac_k, mac_r = _user_key(opened_by, salt, n, r, p)
-    sealed = _ctr(encryption, nonce, master)
+    encryption, mac_k, mac_r = _user_key(password, salt, n, r, p)
+    sealed = ctr(encryption, nonce, master)
     new = _File(
         created=now,
         username=old.username,
@@ -115,7 +128,7 @@ def cheap_key(
         r=r,
         p=p,
         salt=salt,
-        data=nonce + sealed + Poly1305.generate_tag(_mac_key(mac_k, mac_r, nonce), sealed),
+        data=nonce + sealed + Poly1305.generate_tag(mac_key(mac_k, mac_r, nonce), sealed),
     )
     document = msgspec.json.encode(new)
     return NewKeyFile(name=hashlib.sha256(document).hexdigest(), content=document)
@@ -139,10 +152,10 @@ def _open(file: _File, password: Secret) -> bytes:
     encryption, mac_k, mac_r = _user_key(password, file.salt, file.N, file.r, file.p)
     nonce, sealed, mac = file.data[:NONCE], file.data[NONCE:-MAC], file.data[-MAC:]
     try:
-        Poly1305.verify_tag(_mac_key(mac_k, mac_r, nonce), sealed, mac)
+        Poly1305.verify_tag(mac_key(mac_k, mac_r, nonce), sealed, mac)
     except InvalidSignature as error:
         raise KeyPasswordError from error
-    return _ctr(encryption, nonce, sealed)
+    return ctr(encryption, nonce, sealed)
 
 
 def _user_key(password: Secret, salt: bytes, n: int, r: int, p: int) -> tuple[bytes, bytes, bytes]:
@@ -153,12 +166,13 @@ def _user_key(password: Secret, salt: bytes, n: int, r: int, p: int) -> tuple[by
     return stretched[:32], stretched[32:48], stretched[48:]
 
 
-def _ctr(key: bytes, nonce: bytes, data: bytes) -> bytes:
+def ctr(key: bytes, nonce: bytes, data: bytes) -> bytes:
+    """AES-256 in counter mode: the same for both directions."""
     encryptor = Cipher(algorithms.AES(key), modes.CTR(nonce)).encryptor()
     return encryptor.update(data) + encryptor.finalize()
 
 
-def _mac_key(k: bytes, r: bytes, nonce: bytes) -> bytes:
+def mac_key(k: bytes, r: bytes, nonce: bytes) -> bytes:
     """Poly1305-AES: the one-time half of Poly1305's key is the nonce under AES."""
     # ECB of one block is AES as such, which is what the construction is made of.
     block = Cipher(algorithms.AES(k), modes.ECB()).encryptor()  # noqa: S305 - as said

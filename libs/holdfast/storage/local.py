@@ -24,6 +24,7 @@ from holdfast.storage.errors import (
     PathNotDirectoryError,
     PathNotWritableError,
     PathUnreadableError,
+    StorageError,
     StorageFullError,
 )
 
@@ -172,14 +173,17 @@ def _try_writing(place: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StorageFullError(
-                f"There is no space left at {place}.", detail=str(error)
-            ) from error
-        raise PathNotWritableError(f"{place} cannot be written to.", detail=str(error)) from error
+        raise write_error(place, error) from error
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)
+
+
+def write_error(place: Path, error: OSError) -> StorageError:
+    """What *error* means for somebody who wanted to write at *place*."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFullError(f"There is no space left at {place}.", detail=str(error))
+    return PathNotWritableError(f"{place} cannot be written to.", detail=str(error))
 
 
 def _holds_something(path: Path) -> bool:

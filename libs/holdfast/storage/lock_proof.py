@@ -8,14 +8,14 @@ from holdfast.events.work import LockMode, ObjectLock
 from holdfast.storage.errors import AccessDeniedError, StorageError
 from holdfast.storage.lock_errors import ObjectLockIneffectiveError, ObjectLockMissingError
 from holdfast.storage.s3_errors import error_of
-from holdfast.storage.s3_objects import S3Objects, is_refused, status_of
+from holdfast.storage.s3_versions import S3Versions, is_refused, status_of
 from holdfast.storage.versions import LOCKS, Version, renewal
 
 CANARY = timedelta(minutes=20)
 """More than two clocks may differ in S3, so that it is in the future of the server's too."""
 
 
-async def prove(objects: S3Objects, lock: ObjectLock, now: datetime) -> None:
+async def prove(objects: S3Versions, lock: ObjectLock, now: datetime) -> None:
     """Lock a small object and try to delete it.
 
     Raises ObjectLockMissingError, and ObjectLockIneffectiveError when the attempt goes
@@ -33,7 +33,7 @@ async def prove(objects: S3Objects, lock: ObjectLock, now: datetime) -> None:
         await objects.hide(key)
 
 
-async def _insist_on_lock(objects: S3Objects) -> None:
+async def _insist_on_lock(objects: S3Versions) -> None:
     from botocore.exceptions import ClientError  # late, as in s3.py
 
     try:
@@ -53,7 +53,7 @@ async def _insist_on_lock(objects: S3Objects) -> None:
         raise ObjectLockMissingError
 
 
-async def _attack(objects: S3Objects, canary: Version, lock: ObjectLock, now: datetime) -> None:
+async def _attack(objects: S3Versions, canary: Version, lock: ObjectLock, now: datetime) -> None:
     until, mode = now + CANARY, lock.mode.value.upper()
     held = await objects.retention(canary, {})
     # A default of the bucket may hold it already, for longer or in another mode.

@@ -1,8 +1,14 @@
 """Target to backend."""
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+
 from holdfast.storage.base import Backend, LocalTarget, S3Target, SftpTarget, Target
 from holdfast.storage.local import LocalBackend
+from holdfast.storage.local_objects import LocalObjects
+from holdfast.storage.objects import Objects
 from holdfast.storage.s3 import S3Backend
+from holdfast.storage.s3_objects import S3Objects
 
 
 def open_backend(target: Target) -> Backend:
@@ -24,3 +30,29 @@ async def host_key_of(host: str, port: int, wanted: str) -> str:
     from holdfast.storage import sftp_connection
 
     return await sftp_connection.host_key_of(host, port, wanted)
+
+
+def open_objects(target: Target) -> AbstractAsyncContextManager[Objects]:
+    """The objects of a repository, as long as the block lasts."""
+    match target:
+        case S3Target():
+            return _bucket(target)
+        case LocalTarget():
+            return nullcontext(LocalObjects(target))
+        case SftpTarget():
+            return _session(target)
+
+
+@asynccontextmanager
+async def _bucket(target: S3Target) -> AsyncIterator[Objects]:
+    async with S3Backend(target).connect() as client:
+        yield S3Objects(target, client)
+
+
+@asynccontextmanager
+async def _session(target: SftpTarget) -> AsyncIterator[Objects]:
+    from holdfast.storage.sftp import SftpBackend  # as above
+    from holdfast.storage.sftp_objects import SftpObjects
+
+    async with SftpBackend(target).connect() as sftp:
+        yield SftpObjects(target, sftp)

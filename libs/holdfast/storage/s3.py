@@ -48,6 +48,10 @@ class S3Backend:
     def place(self) -> str:
         return f"{self._target.bucket}/{self._folder}".rstrip("/")
 
+    def connect(self) -> AbstractAsyncContextManager[Any]:
+        """One client for many calls; what goes wrong inside is raised as a StorageError."""
+        return self._client()
+
     async def probe(self, *, write: bool) -> Found:
         async with self._client() as client:
             if write:
@@ -139,10 +143,6 @@ class S3Backend:
                 raise NotStorageError
         finally:
             await client.delete_object(Bucket=self._target.bucket, Key=name)
-
-    def connect(self) -> AbstractAsyncContextManager[Any]:
-        """A client for what goes beyond this class; its errors come as StorageErrors."""
-        return self._client()
 
     @asynccontextmanager
     async def _client(self) -> AsyncIterator[Any]:

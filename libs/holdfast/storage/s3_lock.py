@@ -15,7 +15,7 @@ from holdfast.storage.errors import AccessDeniedError
 from holdfast.storage.lock_errors import NotVersionedError
 from holdfast.storage.lock_proof import CANARY, prove
 from holdfast.storage.s3 import S3Backend
-from holdfast.storage.s3_objects import Ledger, Retention, S3Objects, each_of, is_refused
+from holdfast.storage.s3_versions import Ledger, Retention, S3Versions, each_of, is_refused
 from holdfast.storage.versions import (
     LOCKS,
     RETAINED,
@@ -114,9 +114,9 @@ class S3Vault:
         return Undeleted(restored=tuple(sorted(restored)), hidden=hidden)
 
     @asynccontextmanager
-    async def _open(self) -> AsyncIterator[S3Objects]:
+    async def _open(self) -> AsyncIterator[S3Versions]:
         async with self._backend.connect() as client:
-            yield S3Objects(client, self._backend.target, self._folder)
+            yield S3Versions(client, self._backend.target, self._folder)
 
 
 class _Upkeep:
@@ -133,7 +133,7 @@ class _Upkeep:
         self._refused: AccessDeniedError | None = None
         self._overwritten: list[str] = []
 
-    async def of(self, objects: S3Objects, some: tuple[History, ...]) -> None:
+    async def of(self, objects: S3Versions, some: tuple[History, ...]) -> None:
         """Retain, sweep and look at *some*."""
         self.seen.update(each.id for one in some for each in one.entries)
         versions = [each for one in some for each in to_retain(one)]
@@ -160,7 +160,7 @@ class _Upkeep:
             overwritten=tuple(each.removeprefix(folder) for each in self._overwritten),
         )
 
-    async def _retain(self, objects: S3Objects, version: Version) -> None:
+    async def _retain(self, objects: S3Versions, version: Version) -> None:
         held = await objects.retention(version, self._ledger)
         until = renewal(held.until, self._now(), self._lock.days)
         if until is None:
@@ -171,7 +171,7 @@ class _Upkeep:
         self._ledger[version.id] = Retention(until, mode, held.sound)
         self._renewed += 1
 
-    async def _sweep(self, objects: S3Objects, history: History) -> None:
+    async def _sweep(self, objects: S3Versions, history: History) -> None:
         now = self._now()
         for version in to_sweep(history, now, timedelta(days=self._lock.days)):
             if version.is_marker:
@@ -182,7 +182,7 @@ class _Upkeep:
                 return  # and so the marker above it stays
 
 
-async def _sweep_one(objects: S3Objects, version: Version, now: datetime, ledger: Ledger) -> bool:
+async def _sweep_one(objects: S3Versions, version: Version, now: datetime, ledger: Ledger) -> bool:
     """Delete a version for good; False: it is still held."""
     held = await objects.retention(version, ledger)
     # The server's clock may be behind ours.
@@ -202,7 +202,7 @@ async def _sweep_one(objects: S3Objects, version: Version, now: datetime, ledger
     return False
 
 
-async def _is_sound(objects: S3Objects, history: History, ledger: Ledger) -> bool:
+async def _is_sound(objects: S3Versions, history: History, ledger: Ledger) -> bool:
     """Whether what stands there is what the name says.  Read once: an equal name and another
     ETag are usual where the service encrypts."""
     held = await objects.retention(history.latest, ledger)
@@ -212,7 +212,7 @@ async def _is_sound(objects: S3Objects, history: History, ledger: Ledger) -> boo
     return held.sound
 
 
-async def _wanted(objects: S3Objects, history: History, since: datetime) -> Version | None:
+async def _wanted(objects: S3Versions, history: History, since: datetime) -> Version | None:
     """What is to stand there; None: nothing."""
     if history.part == LOCKS:
         # A lock is nothing to bring back; but one that is none stops every restic.
@@ -232,7 +232,7 @@ async def _wanted(objects: S3Objects, history: History, since: datetime) -> Vers
     return before if stood else None
 
 
-async def _bring_back(objects: S3Objects, history: History, wanted: Version) -> None:
+async def _bring_back(objects: S3Versions, history: History, wanted: Version) -> None:
     markers = markers_above(history, wanted)
     if markers is None:
         await objects.copy_up(wanted)

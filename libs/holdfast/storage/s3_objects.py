@@ -1,174 +1,142 @@
-"""An S3 repository's objects with all their versions: the single requests."""
+"""The objects of a repository in a bucket."""
 
-import asyncio
+import base64
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-from datetime import datetime
-from http import HTTPStatus
-from typing import Any, TypeVar
-
-import msgspec
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, BinaryIO, cast
 
 from holdfast.storage.base import S3Target
-from holdfast.storage.versions import LOCKS, RETAINED, History, Version, histories
+from holdfast.storage.local import in_thread
+from holdfast.storage.objects import (
+    CHUNK,
+    NAME,
+    SET_ASIDE,
+    ObjectInfo,
+    ObjectMissingError,
+    checked_path,
+    name_in,
+)
+from holdfast.storage.s3_address import bucket_folder
 
-T = TypeVar("T")
-
-CHUNK = 1 << 20
-
-AT_ONCE = 8
-"""Requests at a time; the client has ten connections."""
-
-
-class Retention(msgspec.Struct, frozen=True, array_like=True):
-    """How long a version is kept, as the server says; ``mode`` empty and no time: not at all."""
-
-    until: datetime | None = None
-    mode: str = ""
-    sound: bool = False
-    """The content was seen to be what the name says."""
-
-
-Ledger = dict[str, Retention]
-"""What is known of versions, by ``Version.id``.  Lost, it is asked again: one request each."""
+IN_MEMORY = 8 * 1024 * 1024
+"""Bytes of one object; a larger one waits in a file.  It is encrypted, so nobody can read it."""
 
 
 class S3Objects:
-    """What is asked of one open client.  botocore's own errors come out: whoever opened it
-    makes StorageErrors of them."""
+    """All through one client, which lives as long as the block that opened it."""
 
-    def __init__(self, client: Any, target: S3Target, folder: str) -> None:
-        self.client = client
-        self.target = target
-        self.folder = folder
+    def __init__(self, target: S3Target, client: Any) -> None:
+        self._bucket = target.bucket
+        self._folder = bucket_folder(target)
+        self._client = client
 
-    async def put(self, key: str, content: bytes) -> str:
-        """Write an object; its version's id, empty if the server gave it none."""
-        put = await self.client.put_object(Bucket=self.target.bucket, Key=key, Body=content)
-        return str(put.get("VersionId") or "")
+    async def names(self, folder: str) -> Mapping[str, ObjectInfo]:
+        return {
+            name_in(each["Key"]): ObjectInfo(size=each["Size"], modified_at=each["LastModified"])
+            async for each in self._listed(f"{folder}/")
+            if NAME.fullmatch(name_in(each["Key"]))
+        }
 
-    async def hide(self, key: str) -> None:
-        """Put a delete marker on top; always allowed where there are versions."""
-        await self.client.delete_object(Bucket=self.target.bucket, Key=key)
+    async def size(self, path: str) -> int | None:
+        from botocore.exceptions import ClientError  # see s3.py
 
-    async def copy_up(self, version: Version) -> None:
-        """Make an old version the newest, as a copy: what is above it may be locked as well."""
-        bucket = self.target.bucket
-        source = {"Bucket": bucket, "Key": version.key, "VersionId": version.version_id}
-        await self.client.copy_object(Bucket=bucket, Key=version.key, CopySource=source)
-
-    async def retention(self, version: Version, ledger: Ledger) -> Retention:
-        """How long it is kept: from the ledger, or from the server and then into the ledger."""
-        known = ledger.get(version.id)
-        if known is not None:
-            return known
-        answer = await self.client.head_object(
-            Bucket=self.target.bucket, Key=version.key, VersionId=version.version_id
-        )
-        found = Retention(
-            answer.get("ObjectLockRetainUntilDate"), answer.get("ObjectLockMode") or ""
-        )
-        ledger[version.id] = found
-        return found
-
-    async def put_retention(self, version: Version, until: datetime, mode: str) -> None:
-        """Keep it until then.  Refused when that is sooner than it is kept already."""
-        await self.client.put_object_retention(
-            Bucket=self.target.bucket,
-            Key=version.key,
-            VersionId=version.version_id,
-            # Whole seconds: not every server understands parts of them.
-            Retention={"Mode": mode, "RetainUntilDate": until.replace(microsecond=0)},
-        )
-
-    async def remove(self, version: Version) -> None:
-        """For good."""
-        await self.client.delete_object(
-            Bucket=self.target.bucket, Key=version.key, VersionId=version.version_id
-        )
-
-    async def fits(self, history: History, version: Version) -> bool:
-        """Whether the content is what the name says; of ``config`` nobody can tell."""
-        if not history.is_named_by_content:
-            return False
-        answer = await self.client.get_object(
-            Bucket=self.target.bucket, Key=version.key, VersionId=version.version_id
-        )
-        digest = hashlib.sha256()
-        async with answer["Body"] as body:  # closed, whatever breaks it off
-            while chunk := await body.read(CHUNK):
-                digest.update(chunk)
-        return digest.hexdigest() == history.name
-
-    async def histories(self) -> AsyncIterator[tuple[History, ...]]:
-        """All that belongs to the repository, a page of names at a time: there may be a
-        million of them."""
-        for part in (*sorted(RETAINED - {"config"}), LOCKS, "config"):
-            prefix = self.folder + part + ("" if part == "config" else "/")
-            pages = self.client.get_paginator("list_object_versions")
-            found: list[Version] = []
-            async for page in pages.paginate(Bucket=self.target.bucket, Prefix=prefix):
-                found += [_version(each) for each in page.get("Versions", ())]
-                found += [_marker(each) for each in page.get("DeleteMarkers", ())]
-                # They come by name, and the last one's may go on with the next page.
-                last = max((each.key for each in found), default="")
-                yield histories((each for each in found if each.key != last), self.folder)
-                found = [each for each in found if each.key == last]
-            yield histories(found, self.folder)
-
-
-async def each_of(items: Iterable[T], work: Callable[[T], Awaitable[None]]) -> None:
-    """Do *work* for each, a few at a time; the first error ends it."""
-    waiting: Iterator[T] = iter(items)
-
-    async def worker() -> None:
-        for item in waiting:
-            await work(item)
-
-    tasks = [asyncio.create_task(worker()) for _ in range(AT_ONCE)]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _version(listed: Any) -> Version:
-    return Version(
-        key=listed["Key"],
-        version_id=listed["VersionId"],
-        written_at=listed["LastModified"],
-        is_latest=listed["IsLatest"],
-        size=listed["Size"],
-        etag=listed.get("ETag", "").strip('"'),
-    )
-
-
-def _marker(listed: Any) -> Version:
-    return Version(
-        key=listed["Key"],
-        version_id=listed["VersionId"],
-        written_at=listed["LastModified"],
-        is_latest=listed["IsLatest"],
-        is_marker=True,
-    )
-
-
-def status_of(error: Any) -> int:
-    """The HTTP status of a botocore ClientError."""
-    status: int = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    return status
-
-
-async def is_refused(attempt: Awaitable[Any]) -> bool:
-    """Whether the server understood and said no; anything else proves nothing, and is raised."""
-    from botocore.exceptions import ClientError
-
-    try:
-        await attempt
-    except ClientError as error:
-        if status_of(error) >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        try:
+            answer = await self._client.head_object(Bucket=self._bucket, Key=self._key(path))
+        except ClientError as error:
+            if _is_missing(error):
+                return None
             raise
-        return True
-    return False
+        size: int = answer["ContentLength"]
+        return size
+
+    async def read(self, path: str) -> AsyncIterator[bytes]:
+        from botocore.exceptions import ClientError  # see s3.py
+
+        try:
+            answer = await self._client.get_object(Bucket=self._bucket, Key=self._key(path))
+        except ClientError as error:
+            if _is_missing(error):
+                raise ObjectMissingError(f"{path} is not there.") from error
+            raise
+        async with answer["Body"] as body:
+            while chunk := await body.read(CHUNK):
+                yield chunk
+
+    @asynccontextmanager
+    async def receive(self, path: str) -> AsyncIterator["S3Incoming"]:
+        with tempfile.SpooledTemporaryFile(max_size=IN_MEMORY) as spool:
+            yield S3Incoming(self._client, self._bucket, self._key(path), cast(BinaryIO, spool))
+
+    async def delete(self, path: str) -> None:
+        await self._client.delete_object(Bucket=self._bucket, Key=self._key(path))
+
+    async def set_aside(self, path: str) -> None:
+        await self._move(self._key(path), self._aside(path))
+
+    async def aside(self) -> tuple[str, ...]:
+        prefix = f"{self._folder}{SET_ASIDE}/"
+        return tuple([each["Key"][len(prefix) :] async for each in self._listed(f"{SET_ASIDE}/")])
+
+    async def put_back(self, path: str) -> None:
+        await self._move(self._aside(path), self._key(path))
+
+    async def _move(self, source: str, target: str) -> None:
+        """First the copy, then the end of the original: it is never in neither place."""
+        from botocore.exceptions import ClientError  # see s3.py
+
+        origin = {"Bucket": self._bucket, "Key": source}
+        try:
+            await self._client.copy_object(Bucket=self._bucket, Key=target, CopySource=origin)
+        except ClientError as error:
+            if _is_missing(error):
+                return
+            raise
+        await self._client.delete_object(Bucket=self._bucket, Key=source)
+
+    async def _listed(self, below: str) -> AsyncIterator[Any]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._folder + below
+        )
+        async for page in pages:
+            for each in page.get("Contents", ()):
+                yield each
+
+    def _key(self, path: str) -> str:
+        return self._folder + checked_path(path)
+
+    def _aside(self, path: str) -> str:
+        return f"{self._folder}{SET_ASIDE}/{checked_path(path)}"
+
+
+class S3Incoming:
+    """An object that is sent when it is known to be whole: S3 takes it all or not at all."""
+
+    def __init__(self, client: Any, bucket: str, key: str, spool: BinaryIO) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._key = key
+        self._spool = spool
+        # The server compares it with what arrived; it guards the way, not the content.
+        self._digest = hashlib.md5(usedforsecurity=False)
+
+    async def write(self, chunk: bytes) -> None:
+        await in_thread(self._write, chunk)
+
+    async def commit(self) -> None:
+        self._spool.seek(0)
+        await self._client.put_object(
+            Bucket=self._bucket,
+            Key=self._key,
+            Body=self._spool,
+            ContentMD5=base64.b64encode(self._digest.digest()).decode(),
+        )
+
+    def _write(self, chunk: bytes) -> None:
+        self._digest.update(chunk)
+        self._spool.write(chunk)
+
+
+def _is_missing(error: Any) -> bool:
+    return str(error.response.get("Error", {}).get("Code", "")) in ("404", "NoSuchKey", "NotFound")

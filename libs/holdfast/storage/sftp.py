@@ -26,14 +26,12 @@ from holdfast.storage.errors import (
     SftpOffError,
     StorageFullError,
 )
+from holdfast.storage.sftp_calls import AT_ONCE, replace, sync
 from holdfast.storage.sftp_connection import connected
 from holdfast.storage.sftp_errors import FULL, using_error
 
 CALL_SECONDS = 60.0
 """The most that one call takes: a NAS that lets its disks sleep wakes them in ten."""
-
-AT_ONCE = 32
-"""Folders that are looked into at the same time."""
 
 PROBE = b"holdfast was here\n"
 ENOUGH_BYTES = 1024 * 1024
@@ -113,9 +111,8 @@ class SftpBackend:
             part = self._at(f"keys/.{name}.part")
             async with sftp.open(part, "wb") as file:
                 await file.write(content)
-                with suppress(asyncssh.SFTPOpUnsupported):
-                    await file.fsync()
-            await sftp.rename(part, self._at(f"keys/{name}"))
+                await sync(file)
+            await replace(sftp, part, self._at(f"keys/{name}"))
 
     async def delete_key(self, name: str) -> None:
         async with self._session() as sftp:
@@ -133,9 +130,18 @@ class SftpBackend:
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[asyncssh.SFTPClient]:
+        """An open session for one call; as ``connect``."""
+        try:
+            async with asyncio.timeout(CALL_SECONDS), self.connect() as sftp:
+                yield sftp
+        except TimeoutError as error:
+            raise using_error(error, self._target) from error
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[asyncssh.SFTPClient]:
         """An open session; what goes wrong inside is raised as the StorageError it means."""
         try:
-            async with asyncio.timeout(CALL_SECONDS), connected(self._target) as connection:
+            async with connected(self._target) as connection:
                 try:
                     sftp = await connection.start_sftp_client()
                 except (asyncssh.SFTPError, asyncssh.ChannelOpenError) as error:

@@ -150,6 +150,7 @@ def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUI
         targets=targets,
         device=far_address(device),
         consistency=configuration.consistency,
+        fan_out=policy.fan_out,
     )
     return NewBackup(
         operation=Operation.BACKUP,

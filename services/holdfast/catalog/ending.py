@@ -7,7 +7,7 @@ import msgspec
 
 from holdfast.catalog import protecting
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.domain.run import LOST, after_last_try, retry_time
+from holdfast.catalog.domain.run import LOST, after_last_try, differ, is_damage, retry_time
 from holdfast.catalog.rebuilding import follow_rebuild
 from holdfast.catalog.retrying import queue_retry
 from holdfast.catalog.store import (
@@ -28,6 +28,7 @@ from holdfast.events.run import (
     DeviceProbeResult,
     Failure,
     ForgetResult,
+    HealResult,
     ImportResult,
     InitResult,
     Operation,
@@ -39,6 +40,7 @@ from holdfast.events.run import (
     RunStatus,
     UndeleteResult,
 )
+from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.events.work import DeviceProbeRequested, ImportRequested
 from holdfast.kernel.ids import derived_id
 from holdfast.telemetry.logs import Log
@@ -70,6 +72,7 @@ async def record_end(connection: Connection, run: RunRow, event: RunCompleted, d
     if not ended:
         return
     await _follow(connection, run, event, now)
+    await _compare(connection, run, now)
     if isinstance(event.result, PruneResult | CheckResult) and event.result.stats is not None:
         stats, zone = event.result.stats, deps.settings.timezone
         for destination_id in run.destination_ids:
@@ -138,6 +141,10 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
             case Operation.FORGET, ForgetResult(restic_snapshot_ids=forgotten):
                 await snapshots.forget(connection, destination_id, forgotten, now)
                 await destinations.prune_needed(connection, destination_id)
+            case Operation.HEAL, HealResult(replaced=replaced):
+                await snapshots.replace(connection, destination_id, replaced)
+                # Copies that went again, and what was left out, are data of no snapshot.
+                await destinations.prune_needed(connection, destination_id)
             case Operation.PRUNE, PruneResult(repository_size=size):
                 await destinations.pruned(connection, destination_id, size, now)
             case Operation.CHECK, CheckResult() as result:
@@ -169,6 +176,25 @@ async def _look_inside(
         address=addresses[destination_id],
     )
     await runs.add(connection, [runs.NewRun(operation=Operation.IMPORT, work=work)])
+
+
+async def _compare(connection: Connection, run: RunRow, now: datetime) -> None:
+    """Say so when a backup's snapshots are not the same at all of its destinations."""
+    if run.configuration_id is None or len(run.destination_ids) < 2:
+        return
+    found = await snapshots.replicas_of_run(connection, run.id)
+    if not differ(found):
+        return
+    event = ReplicasDiffer(
+        event_id=derived_id(ReplicasDiffer.TYPE, run.id),
+        occurred_at=now,
+        run_id=run.id,
+        configuration_id=run.configuration_id,
+        app_name=getattr(run.event, "app_name", ""),
+        is_damage=is_damage(found),
+        snapshots=found,
+    )
+    await outbox.add(connection, event)
 
 
 def _rest(status: RunStatus) -> RunStatus:

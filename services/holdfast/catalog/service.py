@@ -120,6 +120,7 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.MakeRecoveryKit, recovery.answer_make_recovery_kit, deps),
         answer(queries.RotatePassword, passwords.answer_rotate_password, deps),
         answer(queries.SwitchPassword, passwords.answer_switch_password, deps),
+        answer(queries.HealDestination, destinations.answer_heal_destination, deps),
         answer(queries.CreatePolicy, policies.answer_create_policy, deps),
         answer(queries.ListPolicies, policies.answer_list_policies, deps),
         answer(queries.GetPolicy, policies.answer_get_policy, deps),

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 
 from holdfast.cli.client import GatewayClient
 from holdfast.cli.follow import follow_run
-from holdfast.events.run import RunStatus
+from holdfast.events.run import HealResult, RunStatus
 from holdfast.events.views import (
     AppView,
     BackupStarted,
@@ -184,6 +184,24 @@ def rotate_password(destination: str) -> int:
         code = report(follow_run(client, accepted.run_id, console()))
     if code == 0:
         console().print("Make the recovery kit anew: 'holdfast recovery-kit'.")
+    return code
+
+
+def heal(destination: str) -> int:
+    """Repair a destination, follow it to the end, and say what came of it."""
+    with GatewayClient.find() as client:
+        found = find_destination(client, destination)
+        accepted = client.post(f"/backup/destinations/{found.id}/heal", RunAccepted)
+        run = follow_run(client, accepted.run_id, console())
+    code = report(run)
+    if isinstance(run.result, HealResult):
+        mended = run.result
+        console().print(
+            f"  {mended.objects_restored} objects and {mended.snapshots_restored} snapshots "
+            f"restored, {len(mended.lost_snapshots)} snapshots lost"
+        )
+        for each in mended.lost_snapshots:
+            console().print(f"  lost: {each}")
     return code
 
 

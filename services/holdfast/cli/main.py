@@ -139,6 +139,15 @@ def check(destination: str, read_data: str, no_wait: bool) -> None:
 
 
 @main.command()
+@click.argument("destination")
+def heal(destination: str) -> None:
+    """Repair DESTINATION (a name or an id) with what other destinations have."""
+    from holdfast.cli.commands import heal as run_heal
+
+    sys.exit(run_heal(destination))
+
+
+@main.command()
 def status() -> None:
     """Show how well everything is protected."""
     from holdfast.cli.commands import status as run_status

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from holdfast.events.work import DestinationAddress, DestinationSecrets
 from holdfast.executor.hold import Hold, Reason, StoppedError
 from holdfast.executor.progress import Progress
 from holdfast.executor.repositories import (
+    objects_of,
     repository_of,
     secrets_in,
     storage_of,
@@ -28,6 +30,7 @@ from holdfast.kernel.secret import Secret
 from holdfast.restic import Restic
 from holdfast.secretbox.envelope import ReceiverKey
 from holdfast.storage.base import Backend
+from holdfast.storage.objects import Objects
 from holdfast.storage.rclone import find_rclone
 from holdfast.storage.relay import Relay, open_relay
 from holdfast.storage.s3_lock import S3Vault
@@ -147,6 +150,14 @@ class Attempt:
     def vault(self, address: DestinationAddress) -> S3Vault:
         """Its objects with all their versions; see ``vault_of``."""
         return vault_of(address, self.secrets_of(address).maintenance())
+
+    def objects(self, address: DestinationAddress) -> AbstractAsyncContextManager[Objects]:
+        """The repository's objects, without restic; see ``objects_of``."""
+        return objects_of(address, self.secrets_of(address))
+
+    def password(self, address: DestinationAddress) -> Secret:
+        """What opens the repository's keys."""
+        return Secret(self.secrets_of(address).repo_password)
 
     def all_secrets(self) -> list[Secret]:
         """What must be in no text."""

@@ -17,6 +17,7 @@ from holdfast.events.work import (
     DestinationAddress,
     DeviceProbeRequested,
     ForgetAdmitted,
+    HealRequested,
     ImportRequested,
     InitRequested,
     ProbeRequested,
@@ -54,6 +55,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     RebuildRequested: Operation.REBUILD,
     ProtectRequested: Operation.PROTECT,
     UndeleteRequested: Operation.UNDELETE,
+    HealRequested: Operation.HEAL,
 }
 
 

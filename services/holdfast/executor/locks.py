@@ -59,8 +59,11 @@ async def unless_locked(
     use: Callable[[], Awaitable[T]],
     *,
     exclusive: bool,
+    beside: Sequence[DestinationAddress] = (),
 ) -> T:
     """Call *use*; when the repository is locked by a dead one, clear that and call it again.
+
+    *beside*: what *use* only reads from, and which may be what is locked.
 
     Raises LockWaitError for a living one, and RepositoryLockedError that names it when the
     run has waited too long.
@@ -73,6 +76,8 @@ async def unless_locked(
             error = locked
         left = await clear_dead(attempt, address)
         in_the_way = hindering(left, exclusive=exclusive)
+        for each in beside:
+            in_the_way += hindering(await clear_dead(attempt, each), exclusive=False)
         if in_the_way:
             raise _wait_or_fail(attempt, locked_by(in_the_way), error)
     raise _wait_or_fail(attempt, "Locked by one process after the other", error)

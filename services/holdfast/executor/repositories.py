@@ -1,5 +1,6 @@
 """From a destination's address and secrets to what restic and storage take."""
 
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -15,7 +16,8 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 from holdfast.restic import Repository, S3Access, SftpAccess
 from holdfast.storage.base import Backend, LocalTarget, S3Target, SftpTarget, Target
-from holdfast.storage.registry import host_key_of, open_backend
+from holdfast.storage.objects import Objects
+from holdfast.storage.registry import host_key_of, open_backend, open_objects
 from holdfast.storage.s3 import S3Backend
 from holdfast.storage.s3_address import is_virtual_host
 from holdfast.storage.s3_lock import S3Vault
@@ -40,6 +42,13 @@ def storage_of(
     *parent*, for a new local or SFTP one, is the path that must exist already.
     """
     return open_backend(target_of(address, secrets, parent=parent))
+
+
+def objects_of(
+    address: DestinationAddress, secrets: DestinationSecrets
+) -> AbstractAsyncContextManager[Objects]:
+    """The objects of the repository at *address*."""
+    return open_objects(target_of(address, secrets))
 
 
 def repository_of(

@@ -8,6 +8,7 @@ import msgspec
 from holdfast.events.base import AwareTime
 from holdfast.events.repository import RepositoryDamaged
 from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
+from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.kernel.ids import derived_id
 
 
@@ -25,7 +26,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     """The same for the same run and outcome, however often it is sent."""
     type: str
-    """``<operation>.succeeded``, ``.partial`` or ``.failed``; or ``repository.damaged``."""
+    """``<operation>.succeeded``, ``.partial`` or ``.failed``; ``repository.damaged``;
+    ``replicas.differ``."""
     title: str
     text: str
     severity: Severity
@@ -53,6 +55,7 @@ OPERATIONS = {
     Operation.ROTATE_PASSWORD: "Changing a repository's password",
     Operation.PROTECT: "Keeping the object lock up",
     Operation.UNDELETE: "Bringing back what was deleted",
+    Operation.HEAL: "Repairing a destination",
 }
 """What is told of.  Probe and init answer the person who asked for them."""
 
@@ -114,6 +117,37 @@ def damage_message(event: RepositoryDamaged) -> Message:
         app_name="",
         status=RunStatus.FAILED,
         failure=failure,
+        occurred_at=event.occurred_at,
+    )
+
+
+def message_of_difference(event: ReplicasDiffer) -> Message:
+    """What is told when one run's snapshots are not the same everywhere.
+
+    An alarm only when a copy is like no original: what was read twice may have changed.
+    """
+    subject = f"The snapshots of {event.app_name or 'a backup'}"
+    each = "\n".join(f"{one.destination_name}: {one.tree[:12]}" for one in event.snapshots)
+    if event.is_damage:
+        text = (
+            "A copy is not what it was copied from. Check these destinations, and heal the one "
+            "that is at fault."
+        )
+    else:
+        text = (
+            "The source was read once for each, and may have changed in between: each snapshot "
+            "is whole in itself. With fan_out 'mirror' or 'copy' it is read only once."
+        )
+    return Message(
+        id=derived_id("message", event.run_id, event.TYPE),
+        type=event.TYPE,
+        title=f"{subject} differ between destinations",
+        text=f"{text}\n\n{each}",
+        severity=Severity.ERROR if event.is_damage else Severity.INFO,
+        run_id=event.run_id,
+        app_name=event.app_name,
+        status=RunStatus.PARTIAL if event.is_damage else RunStatus.SUCCESS,
+        failure=None,
         occurred_at=event.occurred_at,
     )
 

@@ -1,12 +1,13 @@
-"""What the notifier hears: that a run ended, that a repository is damaged."""
+"""What the notifier hears: that a run ended, that a repository is damaged, that copies differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.events.repository import RepositoryDamaged
 from holdfast.events.run import RunCompleted
+from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.notifier.channels.base import Channel
-from holdfast.notifier.domain import Message, damage_message, message_of
+from holdfast.notifier.domain import Message, damage_message, message_of, message_of_difference
 
 
 @dataclass(frozen=True)
@@ -31,3 +32,9 @@ async def on_repository_damaged(event: RepositoryDamaged, deps: Deps) -> None:
 async def _tell(message: Message, deps: Deps) -> None:
     for channel in deps.channels:
         await channel.send(message)
+
+
+async def on_replicas_differ(event: ReplicasDiffer, deps: Deps) -> None:
+    """Tell it to everybody.  Raises DeliveryError, and the event comes again later."""
+    for channel in deps.channels:
+        await channel.send(message_of_difference(event))

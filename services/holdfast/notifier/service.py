@@ -2,8 +2,14 @@
 
 from holdfast.events.repository import RepositoryDamaged
 from holdfast.events.run import RunCompleted
+from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.notifier.channels.webhook import WebhookChannel
-from holdfast.notifier.handlers import Deps, on_repository_damaged, on_run_completed
+from holdfast.notifier.handlers import (
+    Deps,
+    on_replicas_differ,
+    on_repository_damaged,
+    on_run_completed,
+)
 from holdfast.notifier.webhook_secret import load_or_create_webhook_secret
 from holdfast.runtime import Runtime, Service, hear
 
@@ -25,6 +31,7 @@ async def build(runtime: Runtime) -> Service:
         hears=[
             hear(RunCompleted, on_run_completed, deps, only_new=True),
             hear(RepositoryDamaged, on_repository_damaged, deps, only_new=True),
+            hear(ReplicasDiffer, on_replicas_differ, deps, only_new=True),
         ],
         closes=[channel.close for channel in channels],
     )

@@ -16,7 +16,7 @@ from holdfast.events.queries import GetSnapshot, Heartbeat, HeartbeatReply, Rele
 from holdfast.events.run import ForgetResult, RunCancelRequested, RunCompleted, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
 from holdfast.events.views import SnapshotView
-from holdfast.events.work import ForgetAdmitted, RestoreRequested
+from holdfast.events.work import FanOut, ForgetAdmitted, RestoreRequested
 from holdfast.executor.worker import Worker
 from holdfast.kernel.ids import new_id
 from holdfast.restic.binary import find_restic
@@ -307,7 +307,7 @@ async def test_a_cancelled_backup_says_so_of_every_destination(
     bench: Bench, nas: Place, endless: Path, tmp_path: Path
 ) -> None:
     other = local_place(tmp_path / "other", password=nas.secrets.repo_password)
-    work = backup_of([endless], nas, other)
+    work = backup_of([endless], nas, other, fan_out=FanOut.MIRROR)
     bench.claim_seconds = 0.6
     async with bench.doing(work) as doing:
         await restic_at_work(nas)

@@ -413,7 +413,7 @@ async def test_a_copy_into_a_twin_keeps_the_tree(
 
     (there,) = await snapshots.run(twin)
     (here,) = await snapshots.run(restic)
-    assert copied == again == copy.CopyResult(copies={here.id: there.id})
+    assert copied == again == copy.CopyResult(copies={here.id: there})
     assert there.tree == here.tree
     ours, theirs = await config.run(restic), await config.run(twin)
     assert ours.chunker_polynomial == theirs.chunker_polynomial

@@ -24,7 +24,7 @@ from holdfast.storage.lock_errors import (
 )
 from holdfast.storage.s3 import S3Backend
 from holdfast.storage.s3_lock import Protected, S3Vault
-from holdfast.storage.s3_objects import Ledger
+from holdfast.storage.s3_versions import Ledger
 from support.radosgw import Radosgw, User
 from support.servers import RcloneS3
 

@@ -2,9 +2,17 @@
 
 import pytest
 
-from holdfast.catalog.domain.run import MOST_DEATHS, after_last_try, dies_again
+from holdfast.catalog.domain.run import (
+    MOST_DEATHS,
+    after_last_try,
+    dies_again,
+    differ,
+    is_damage,
+)
 from holdfast.catalog.keeper import found_within
 from holdfast.events.run import Failure
+from holdfast.events.snapshot import Replica, Way
+from holdfast.kernel.ids import new_id
 from support.runs import PASSES, STAYS
 
 
@@ -28,3 +36,33 @@ def test_a_dead_executors_run_is_on_the_queue_within_a_minute() -> None:
 @pytest.mark.parametrize("deaths", range(MOST_DEATHS + 1))
 def test_so_many_deaths_are_enough(deaths: int) -> None:
     assert dies_again(deaths, None) is (deaths >= MOST_DEATHS)
+
+
+@pytest.mark.parametrize(
+    ("replicas", "different", "damage"),
+    [
+        ([("backup", "a")], False, False),
+        ([("backup", "a"), ("copy", "a"), ("mirror", "a")], False, False),
+        ([("backup", "a"), ("backup", "b")], True, False),
+        ([("backup", "a"), ("backup", "b"), ("copy", "b")], True, False),
+        ([("backup", "a"), ("copy", "b")], True, True),
+        ([("backup", "a"), ("mirror", "a"), ("mirror", "b")], True, True),
+        ([("copy", "a"), ("mirror", "b")], True, True),
+    ],
+)
+def test_a_copy_that_is_like_no_original_is_damage(
+    replicas: list[tuple[str, str]], different: bool, damage: bool
+) -> None:
+    made = [
+        Replica(
+            snapshot_id=new_id(),
+            destination_id=new_id(),
+            destination_name="",
+            tree=tree,
+            way=Way(way),
+        )
+        for way, tree in replicas
+    ]
+
+    assert differ(made) is different
+    assert is_damage(made) is damage

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.executor.operations.protect import read_ledger, write_ledger
-from holdfast.storage.s3_objects import Retention
+from holdfast.storage.s3_versions import Retention
 
 HELD = {"lab/config@v1": Retention(datetime(2026, 5, 1, tzinfo=UTC), "COMPLIANCE", True)}
 

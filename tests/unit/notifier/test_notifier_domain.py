@@ -6,8 +6,15 @@ import pytest
 
 from holdfast.events.repository import RepositoryDamaged
 from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
+from holdfast.events.snapshot import Replica, ReplicasDiffer, Way
 from holdfast.kernel.ids import derived_id, new_id
-from holdfast.notifier.domain import Message, Severity, damage_message, message_of
+from holdfast.notifier.domain import (
+    Message,
+    Severity,
+    damage_message,
+    message_of,
+    message_of_difference,
+)
 
 NOW = datetime(2026, 3, 10, 2, 5, tzinfo=UTC)
 LOCKED = Failure(
@@ -56,6 +63,7 @@ def told(event: RunCompleted) -> Message:
         (Operation.FORGET, RunStatus.FAILED, "forget.failed", Severity.ERROR),
         (Operation.PRUNE, RunStatus.FAILED, "prune.failed", Severity.ERROR),
         (Operation.CHECK, RunStatus.FAILED, "check.failed", Severity.ERROR),
+        (Operation.HEAL, RunStatus.PARTIAL, "heal.partial", Severity.WARNING),
     ],
 )
 def test_what_is_told(
@@ -137,3 +145,41 @@ def test_damage_is_told_by_its_own_event_and_not_by_every_check_that_finds_it() 
     assert "ab" * 32 in message.text
     assert "cd" * 32 in message.text
     assert message.id == damage_message(event).id
+
+
+@pytest.mark.parametrize(
+    ("is_damage", "severity", "words"),
+    [
+        (True, Severity.ERROR, "heal the one that is at fault"),
+        (False, Severity.INFO, "may have changed in between"),
+    ],
+)
+def test_a_difference_between_destinations_is_told(
+    is_damage: bool, severity: Severity, words: str
+) -> None:
+    def replica(name: str, tree: str) -> Replica:
+        return Replica(
+            snapshot_id=new_id(),
+            destination_id=new_id(),
+            destination_name=name,
+            tree=tree * 64,
+            way=Way.COPY if is_damage else Way.BACKUP,
+        )
+
+    event = ReplicasDiffer(
+        event_id=new_id(),
+        occurred_at=NOW,
+        run_id=derived_id("run"),
+        configuration_id=new_id(),
+        app_name="photos",
+        is_damage=is_damage,
+        snapshots=(replica("NAS", "a"), replica("USB", "b")),
+    )
+
+    message = message_of_difference(event)
+
+    assert message.title == "The snapshots of photos differ between destinations"
+    assert message.severity is severity
+    assert words in message.text
+    assert "NAS: aaaaaaaaaaaa\nUSB: bbbbbbbbbbbb" in message.text
+    assert message.id == message_of_difference(event).id

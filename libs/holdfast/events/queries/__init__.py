@@ -15,6 +15,7 @@ from holdfast.events.queries.configurations import (
 from holdfast.events.queries.destinations import (
     AddDestination,
     GetDestination,
+    HealDestination,
     ImportSnapshots,
     ListDestinations,
     RemoveDestination,
@@ -131,6 +132,7 @@ __all__ = [
     "GetConfiguration",
     "GetConfigurationSchedule",
     "GetDestination",
+    "HealDestination",
     "GetDestinationStats",
     "GetIdentity",
     "GetManifest",

@@ -130,3 +130,12 @@ class UndeleteDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
 
     destination_id: UUID
     since: AwareTime
+
+
+class HealDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue a run that repairs a destination with what the others have."""
+
+    SUBJECT = "catalog.destination.heal"
+    REPLY = views.RunAccepted
+
+    destination_id: UUID

@@ -7,6 +7,7 @@ from msgspec import UNSET, UnsetType
 from holdfast.events import views
 from holdfast.events.queries.base import Done, Query
 from holdfast.events.schedule import CatchUp
+from holdfast.events.work import FanOut
 
 
 class CreatePolicy(Query[views.PolicyView], frozen=True, kw_only=True):
@@ -26,6 +27,7 @@ class CreatePolicy(Query[views.PolicyView], frozen=True, kw_only=True):
     window_start: str | None = None
     window_end: str | None = None
     catch_up: CatchUp = CatchUp.RUN_ONCE
+    fan_out: FanOut = FanOut.MIRROR
     keep: views.KeepRules = views.KeepRules()
     destination_ids: tuple[UUID, ...] = ()
 
@@ -63,6 +65,7 @@ class UpdatePolicy(Query[views.PolicyView], frozen=True, kw_only=True):
     window_start: str | UnsetType | None = UNSET
     window_end: str | UnsetType | None = UNSET
     catch_up: CatchUp | UnsetType = UNSET
+    fan_out: FanOut | UnsetType = UNSET
     keep_last: int | UnsetType = UNSET
     keep_hourly: int | UnsetType = UNSET
     keep_daily: int | UnsetType = UNSET

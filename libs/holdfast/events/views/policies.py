@@ -9,6 +9,7 @@ from holdfast.events.consistency import Consistency
 from holdfast.events.schedule import CatchUp
 from holdfast.events.views.base import View
 from holdfast.events.views.destinations import DestinationRef
+from holdfast.events.work import FanOut
 
 
 class KeepRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +46,8 @@ class PolicyView(View, frozen=True, kw_only=True):
     keep_weekly: int
     keep_monthly: int
     keep_yearly: int
+    fan_out: FanOut = FanOut.MIRROR
+    """How a backup reaches the second and further destinations."""
     destinations: tuple[DestinationRef, ...]
     created_at: AwareTime
     updated_at: AwareTime

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from holdfast.events.base import AwareTime
 from holdfast.events.run import Failure, Operation, Result, RunStatus, Trigger
+from holdfast.events.snapshot import Way
 from holdfast.events.views.base import Page, View
 
 
@@ -36,6 +37,10 @@ class SnapshotView(View, frozen=True, kw_only=True):
     completed_at: AwareTime | None
     forgotten_at: AwareTime | None = None
     """When retention removed it from the repository."""
+    tree: str = ""
+    """restic's id of the content: equal at every destination of the run, or something is wrong."""
+    way: Way = Way.BACKUP
+    """How it came there."""
     created_at: AwareTime
 
 
@@ -76,6 +81,8 @@ class RunView(View, frozen=True, kw_only=True):
     failure: Failure | None
     result: Result | None
     snapshot_ids: tuple[UUID, ...] = ()
+    replicas_differ: bool = False
+    """Its snapshots are not the same at all of its destinations; their ``tree`` says which."""
 
 
 class RunPage(Page, frozen=True, kw_only=True):

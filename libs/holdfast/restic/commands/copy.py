@@ -19,8 +19,8 @@ class CopyOptions(msgspec.Struct, frozen=True, kw_only=True):
 class CopyResult(msgspec.Struct, frozen=True, kw_only=True):
     """What is in this repository now."""
 
-    copies: dict[str, str]
-    """Id in the source to id here, those included that were here before."""
+    copies: dict[str, snapshots.Snapshot]
+    """Id in the source to the snapshot here, those included that were here before."""
 
 
 def argv(options: CopyOptions) -> tuple[str, ...]:
@@ -30,18 +30,22 @@ def argv(options: CopyOptions) -> tuple[str, ...]:
     return ("copy", "--", *options.snapshot_ids)
 
 
+async def bring(restic: Restic, options: CopyOptions) -> None:
+    """Copy what is missing.  Raises ConflictingCredentialsError for two kinds of S3 keys."""
+    environment, secrets = from_repository(options.source, restic.repository)
+    await restic.run(argv(options), environment=environment, secrets=secrets)
+
+
 async def run(restic: Restic, options: CopyOptions) -> CopyResult:
-    """Copy what is missing.  Raises ConflictingCredentialsError for two kinds of S3 keys.
+    """``bring``, and say what is here now.
 
     What restic tells of the copies differs by version and has short ids only, so they
     are looked up: two more calls, for one listing of each repository.
     """
-    environment, secrets = from_repository(options.source, restic.repository)
-    await restic.run(argv(options), environment=environment, secrets=secrets)
-
+    await bring(restic, options)
     source = Restic(restic.binary, restic.runner, options.source, run_id=restic.run_id)
     asked = snapshots.SnapshotsOptions(ids=options.snapshot_ids)
-    here = {_origin(each): each.id for each in await snapshots.run(restic)}
+    here = {_origin(each): each for each in await snapshots.run(restic)}
     there = await snapshots.run(source, asked)
     return CopyResult(
         copies={each.id: here[_origin(each)] for each in there if _origin(each) in here}

@@ -22,6 +22,7 @@ from holdfast.events.queries import (
     AddDestination,
     Done,
     GetDestination,
+    HealDestination,
     ImportSnapshots,
     ListDestinations,
     RemoveDestination,
@@ -35,6 +36,7 @@ from holdfast.events.work import (
     DestinationAddress,
     DestinationSecrets,
     DestinationType,
+    HealRequested,
     ImportRequested,
     InitRequested,
     ProbeRequested,
@@ -99,6 +101,7 @@ async def answer_add_destination(query: AddDestination, deps: Deps) -> RunAccept
             site=site,
             address=addresses[destination_id],
             parent_path=new.parent_path,
+            first=await destinations.first(connection),
         )
         accepted = await _queued(connection, Operation.INIT, work, destination_id)
     deps.wake.set()
@@ -170,6 +173,26 @@ async def answer_undelete_destination(query: UndeleteDestination, deps: Deps) ->
             since=query.since,
         )
         accepted = await _queued(connection, Operation.UNDELETE, work, destination_id)
+    deps.wake.set()
+    return accepted
+
+
+async def answer_heal_destination(query: HealDestination, deps: Deps) -> RunAccepted:
+    """Queue a run that repairs a destination with what the others have."""
+    destination_id, now = query.destination_id, deps.now()
+    async with transaction(deps.pool) as connection:
+        if await destinations.find(connection, destination_id) is None:
+            raise _missing(destination_id)
+        address = (await destinations.addresses(connection, [destination_id]))[destination_id]
+        work = HealRequested(
+            event_id=new_id(),
+            occurred_at=now,
+            run_id=new_id(),
+            site=await destinations.site_of(connection, destination_id, deps.settings.site),
+            address=address,
+            siblings=await destinations.siblings(connection, destination_id),
+        )
+        accepted = await _queued(connection, Operation.HEAL, work, destination_id)
     deps.wake.set()
     return accepted
 

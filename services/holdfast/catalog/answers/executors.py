@@ -1,6 +1,7 @@
 """What executors ask: may I have this run, and may I go on."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
@@ -23,6 +24,7 @@ from holdfast.events.queries import (
     claim_purpose,
 )
 from holdfast.events.run import Operation, RunStatus
+from holdfast.events.work import HealRequested, InitRequested
 from holdfast.secretbox.envelope import seal_to
 
 ON_DEVICES = frozenset((Operation.DEVICE_PROBE, Operation.BACKUP, Operation.RESTORE))
@@ -95,6 +97,16 @@ async def answer_release_claim(query: ReleaseClaim, deps: Deps) -> Released:
     return Released(held=cancel is not None)
 
 
+def _opened_by(run: RunRow) -> tuple[UUID, ...]:
+    """Its own destinations, and those that it only reads from."""
+    work = run.event
+    if isinstance(work, InitRequested) and work.first is not None:
+        return (*run.destination_ids, work.first.destination_id)
+    if isinstance(work, HealRequested):
+        return (*run.destination_ids, *(each.destination_id for each in work.siblings))
+    return run.destination_ids
+
+
 async def _secrets(
     connection: Connection, run: RunRow, number: int, public_key: bytes, deps: Deps
 ) -> bytes:
@@ -102,7 +114,7 @@ async def _secrets(
     tries = await destinations.tries_change(connection, run.id)
     opened = {
         each.id: secrets_for(run.operation, deps.secrets.open_destination(each), tries=tries)
-        for each in await destinations.sealed_secrets(connection, run.destination_ids, run.id)
+        for each in await destinations.sealed_secrets(connection, _opened_by(run), run.id)
     }
     opened = await with_logins(connection, opened, deps)
     if run.operation in ON_DEVICES and run.device_id is not None:

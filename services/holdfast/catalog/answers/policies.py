@@ -53,6 +53,7 @@ async def answer_create_policy(query: CreatePolicy, deps: Deps) -> PolicyView:
             window_start=query.window_start,
             window_end=query.window_end,
             catch_up=query.catch_up,
+            fan_out=query.fan_out,
             keep=query.keep,
         ),
         deps,

@@ -1,8 +1,8 @@
 """Which queued runs may start now.  Pure: rows in, ids out.
 
 A repository takes any number of shared users (backup, restore, probe, check, protect) or one
-exclusive user (init, forget, prune, undelete, a change of the password), as restic's own locks
-have it.  A destination serves so many runs at once, and a device does so many backups.  Two
+exclusive user (init, forget, prune, undelete, heal, a change of the password), as restic's own
+locks have it.  A destination serves so many runs at once, and a device does so many backups.  Two
 backups of one configuration never overlap.
 
 **Order and bounds.**  Manual runs come before others, then the older before the newer.  A
@@ -41,6 +41,7 @@ EXCLUSIVE = frozenset(
         Operation.PRUNE,
         Operation.UNDELETE,
         Operation.ROTATE_PASSWORD,
+        Operation.HEAL,
     )
 )
 

@@ -9,6 +9,7 @@ from msgspec import UNSET
 from holdfast.events.queries import UpdatePolicy
 from holdfast.events.schedule import CatchUp
 from holdfast.events.views import KeepRules
+from holdfast.events.work import FanOut
 from holdfast.kernel.errors import InvalidRequestError
 from holdfast.schedule import InvalidScheduleError, parse, window_of
 from holdfast.schedule.cron import CRON_NICKNAMES
@@ -31,6 +32,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     window_start: str | None = None
     window_end: str | None = None
     catch_up: CatchUp = CatchUp.RUN_ONCE
+    fan_out: FanOut = FanOut.MIRROR
     keep: KeepRules
 
 

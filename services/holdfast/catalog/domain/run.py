@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.events.base import Work
 from holdfast.events.run import Failure, RunStatus
+from holdfast.events.snapshot import Replica, Way
 from holdfast.events.work import BackupRequested, ForgetAdmitted
 from holdfast.kernel.ids import derived_id
 from holdfast.restic.tags import Tags, make_tags, parse_tags
@@ -29,6 +30,22 @@ def to_retry(ended: Sequence[Ended]) -> tuple[UUID, ...]:
         for each in ended
         if each.status is RunStatus.FAILED and each.failure is not None and each.failure.retryable
     )
+
+
+def differ(replicas: Sequence[Replica]) -> bool:
+    """Whether the snapshots of one run are not the same everywhere."""
+    return len({each.tree for each in replicas}) > 1
+
+
+def is_damage(replicas: Sequence[Replica]) -> bool:
+    """Whether a copy is like none that was made from the source.
+
+    Two that were made from the source may differ: it can change between two readings.
+    """
+    originals = {each.tree for each in replicas if each.way is Way.BACKUP}
+    copies = {each.tree for each in replicas if each.way is not Way.BACKUP}
+    # Of a run that was taken over, every original may be of an executor that told no tree.
+    return bool(copies - originals) if originals else len(copies) > 1
 
 
 def retry_time(attempt: int, delays: Sequence[float], now: datetime) -> datetime | None:

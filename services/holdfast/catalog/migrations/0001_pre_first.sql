@@ -151,6 +151,7 @@ create table policy (
     window_start text,
     window_end   text check ((window_start is null) = (window_end is null)),
     catch_up     text not null default 'run_once' check (catch_up in ('run_once', 'skip')),
+    fan_out      text not null default 'mirror' check (fan_out in ('parallel', 'copy', 'mirror')),
     keep_last    integer not null default 0 check (keep_last >= 0),
     keep_hourly  integer not null default 0 check (keep_hourly >= 0),
     keep_daily   integer not null default 0 check (keep_daily >= 0),
@@ -260,6 +261,9 @@ create table snapshot (
     failure            jsonb,
     unreadable_files   text[] not null default '{}',
     unreadable_count   bigint not null default 0,
+    -- restic's id of the content: equal at all destinations of the run, or something is wrong.
+    tree               text not null default '',
+    way                text not null default 'backup' check (way in ('backup', 'copy', 'mirror')),
     started_at         timestamptz not null,
     completed_at       timestamptz,
     forgotten_at       timestamptz,

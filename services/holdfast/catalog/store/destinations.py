@@ -140,6 +140,19 @@ async def devices_of(connection: Connection, ids: Iterable[UUID]) -> dict[UUID, 
     return {row["id"]: row["local_device_id"] for row in rows}
 
 
+async def first(connection: Connection) -> DestinationAddress | None:
+    """The oldest one in use, enabled or not; None when there is none yet."""
+    found: UUID | None = await connection.fetchval(SQL["first_destination"])
+    return None if found is None else (await addresses(connection, [found]))[found]
+
+
+async def siblings(connection: Connection, destination_id: UUID) -> tuple[DestinationAddress, ...]:
+    """The others that are in use, the oldest first."""
+    ids = [row["id"] for row in await connection.fetch(SQL["siblings"], destination_id)]
+    found = await addresses(connection, ids)
+    return tuple(found[each] for each in ids)
+
+
 async def site_of(connection: Connection, destination_id: UUID, default: str) -> str:
     """Where the executors are that reach it: beside its device; *default* when any does."""
     row = await connection.fetchrow(SQL["sites"], [destination_id])

@@ -28,6 +28,7 @@ def terms_of(view: PolicyView) -> Terms:
         window_start=view.window_start,
         window_end=view.window_end,
         catch_up=view.catch_up,
+        fan_out=view.fan_out,
         keep=KeepRules(**{field: getattr(view, field) for field in KeepRules.__struct_fields__}),
     )
 
@@ -164,5 +165,6 @@ def _columns(terms: Terms) -> tuple[object, ...]:
         terms.window_start,
         terms.window_end,
         terms.catch_up,
+        terms.fan_out,
         *msgspec.structs.astuple(terms.keep),
     )

@@ -1,6 +1,6 @@
 """Snapshots: one row for each destination of a backup run."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from holdfast.events.queries import ListSnapshots, SnapshotFact
 from holdfast.events.run import Failure, RunStatus
 from holdfast.events.snapshot import (
     FoundSnapshot,
+    Replica,
     SnapshotCompleted,
     SnapshotFailed,
 )
@@ -70,6 +71,8 @@ async def complete(connection: Connection, event: SnapshotCompleted) -> bool:
         event.started_at,
         # As restic has it: when the repository is all that is left, it says the same.
         event.started_at + timedelta(seconds=event.duration_seconds),
+        event.tree,
+        event.way,
     )
     return done is not None
 
@@ -181,6 +184,11 @@ async def of_run(connection: Connection, run_id: UUID) -> tuple[Ended, ...]:
     return to_structs(await connection.fetch(SQL["snapshots_of_run"], run_id), Ended)
 
 
+async def replicas_of_run(connection: Connection, run_id: UUID) -> tuple[Replica, ...]:
+    """What a run has made, where it can be compared."""
+    return to_structs(await connection.fetch(SQL["replicas_of_run"], run_id), Replica)
+
+
 async def forget(
     connection: Connection, destination_id: UUID, restic_ids: Iterable[str], now: datetime
 ) -> None:
@@ -191,6 +199,15 @@ async def forget(
 async def unforget(connection: Connection, destination_id: UUID, restic_ids: Iterable[str]) -> None:
     """They are in the repository again."""
     await connection.execute(SQL["unforget_snapshots"], destination_id, list(restic_ids))
+
+
+async def replace(
+    connection: Connection, destination_id: UUID, replaced: Mapping[str, str]
+) -> None:
+    """Another snapshot of the same run has taken the place of one that was gone."""
+    await connection.execute(
+        SQL["replace_snapshots"], destination_id, list(replaced), list(replaced.values())
+    )
 
 
 async def known(

@@ -9,6 +9,7 @@ from holdfast.events.work import (
     CheckRequested,
     DeviceProbeRequested,
     ForgetAdmitted,
+    HealRequested,
     ImportRequested,
     InitRequested,
     ProbeRequested,
@@ -26,6 +27,7 @@ from holdfast.executor.operations import (
     check,
     device_probe,
     forget,
+    heal,
     import_,
     init,
     probe,
@@ -60,4 +62,5 @@ OPERATES: dict[type[Work], Operate] = {
     RebuildRequested: rebuild.run,
     ProtectRequested: protect.run,
     UndeleteRequested: undelete.run,
+    HealRequested: heal.run,
 }

@@ -1,20 +1,22 @@
-"""``backup``: the same paths to every destination, one after the other.
+"""``backup``: the same paths to every destination, whatever happens at one of them.
 
-In a row, because restic's work is bound by the processor; and whatever happens at one
-destination, the others get their turn.
+With ``copy`` and ``mirror`` the source is read for the first destination that takes it, and
+the others get their snapshot from there, all at once.  With ``parallel`` it is read for all
+at once, which is quicker where the network is the limit and not the processor.
 """
 
+import asyncio
+from collections.abc import Coroutine, Sequence
 from datetime import datetime
-
-import msgspec
 
 from holdfast.events.queries import GetSnapshot
 from holdfast.events.run import Failure, RunStatus
-from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed
-from holdfast.events.work import BackupRequested, BackupTarget
+from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, Way
+from holdfast.events.work import BackupRequested, BackupTarget, FanOut
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.dumps import dumps_of, make_dumps
 from holdfast.executor.consistency.frame import framed
+from holdfast.executor.copying import copied_from
 from holdfast.executor.domain import (
     CANCELLED,
     Outcome,
@@ -32,27 +34,21 @@ from holdfast.executor.domain import (
 )
 from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.locks import LockWaitError, unless_locked
+from holdfast.executor.made import Made, Original, copy_made, made_before, made_of, with_id
 from holdfast.executor.manifest import carry_settings
 from holdfast.executor.reach import reach
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
 from holdfast.executor.there import at_device, missing_paths, with_restic
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
-from holdfast.restic.commands import backup
+from holdfast.restic.commands import backup, snapshots
 from holdfast.restic.commands.backup import BackupOptions, BackupResult
-from holdfast.restic.commands.snapshots import Snapshot
+from holdfast.restic.commands.snapshots import Snapshot, SnapshotsOptions
 from holdfast.restic.errors import SourceMissingError
 from holdfast.restic.messages import BackupSummary, Status
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
-
-
-class Made(BackupResult, frozen=True, kw_only=True):
-    """A snapshot in the repository, made now or by an attempt before this one."""
-
-    began_at: datetime
-    seconds: float
 
 
 async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
@@ -64,27 +60,65 @@ async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
 
 
 async def _to_all(attempt: Attempt, work: BackupRequested) -> Outcome:
-    outcomes = []
-    waits: LockWaitError | None = None
-    for target in work.targets:
-        if target.snapshot_id in attempt.claim.done_snapshot_ids:
-            outcomes.append(await _told_before(attempt, target))
-            continue
-        try:
-            outcomes.append(await _to(attempt, work, target))
-        except LockWaitError as locked:
-            # The others get their turn first; what is done then is not done again.
-            waits = waits or locked
-    if waits is not None:
-        raise waits
-    return backup_outcome(outcomes)
+    # Once and before anything is started: it ends whatever bears the mark of this run.
+    await attempt.hold.guard(end_predecessor(attempt))
+    originals: list[Original] = []
+    told = [
+        await _told_before(attempt, target, originals)
+        for target in work.targets
+        if target.snapshot_id in attempt.claim.done_snapshot_ids
+    ]
+    open_ = [
+        each for each in work.targets if each.snapshot_id not in attempt.claim.done_snapshot_ids
+    ]
+    ends: list[TargetOutcome | LockWaitError] = []
+    if work.fan_out is FanOut.PARALLEL:
+        originals = []  # each from the source
+    else:
+        while open_ and not originals:
+            ends.append(await _end_of(attempt, work, open_.pop(0), originals))
+    ends += await _all_at_once(
+        [_end_of(attempt, work, target, list(originals)) for target in open_]
+    )
+    for end in ends:
+        if isinstance(end, LockWaitError):
+            # Only now: what was done meanwhile is not done again.
+            raise end
+        told.append(end)
+    return backup_outcome(told)
 
 
-async def _told_before(attempt: Attempt, target: BackupTarget) -> TargetOutcome:
+async def _all_at_once(
+    ends: Sequence[Coroutine[None, None, TargetOutcome | LockWaitError]],
+) -> list[TargetOutcome | LockWaitError]:
+    """What all came to; what one raises is raised when none is at work any more."""
+    found = []
+    for end in await asyncio.gather(*ends, return_exceptions=True):
+        if isinstance(end, BaseException) and not isinstance(end, LockWaitError):
+            raise end
+        found.append(end)
+    return found
+
+
+async def _end_of(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, originals: list[Original]
+) -> TargetOutcome | LockWaitError:
+    """How it went, or what it waits for: the others get their turn first."""
+    try:
+        return await _to(attempt, work, target, originals)
+    except LockWaitError as locked:
+        return locked
+
+
+async def _told_before(
+    attempt: Attempt, target: BackupTarget, originals: list[Original]
+) -> TargetOutcome:
     row = await attempt.ask(GetSnapshot(snapshot_id=target.snapshot_id))
     failure = None
     if row.status in (RunStatus.FAILED, RunStatus.CANCELLED):
         failure = Failure(code="backup_failed", message=row.error_message or "It failed.")
+    elif row.restic_snapshot_id:
+        originals.append(Original(address=target.address, made=made_before(row)))
     return TargetOutcome(
         name=target_named(target),
         status=row.status,
@@ -94,14 +128,20 @@ async def _told_before(attempt: Attempt, target: BackupTarget) -> TargetOutcome:
     )
 
 
-async def _to(attempt: Attempt, work: BackupRequested, target: BackupTarget) -> TargetOutcome:
-    """Back up to one destination and say how it went.  Raises StoppedError only if nothing
-    may be said any more, and LockWaitError if nothing can be said yet."""
+async def _to(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, originals: list[Original]
+) -> TargetOutcome:
+    """Bring the snapshot to one destination and say how it went.  Raises StoppedError only if
+    nothing may be said any more, and LockWaitError if nothing can be said yet."""
     began = attempt.deps.now()
     try:
         made = await attempt.hold.guard(
             unless_locked(
-                attempt, target.address, lambda: _make(attempt, work, target), exclusive=False
+                attempt,
+                target.address,
+                lambda: _make(attempt, work, target, originals),
+                exclusive=False,
+                beside=[each.address for each in originals],
             )
         )
     except StoppedError as stopped:
@@ -115,15 +155,43 @@ async def _to(attempt: Attempt, work: BackupRequested, target: BackupTarget) -> 
             log.error("backup_crashed", where=where_raised(error))
         failure = failure_of(error, attempt.all_secrets())
         return await _failed(attempt, work, target, began, failure, RunStatus.FAILED)
+    originals.append(Original(address=target.address, made=made))
     return await _completed(attempt, work, target, made)
 
 
-async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -> Made:
-    await end_predecessor(attempt)
+async def _make(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, originals: Sequence[Original]
+) -> Made:
     restic = await reach(attempt, target.address)
     before = await snapshot_of_predecessor(attempt, restic, run_tag(work.run_id))
     if before is not None:
+        same = [each for each in originals if before.tree and each.made.tree == before.tree]
+        if same:
+            return copy_made(same[0].made, before, Way.COPY, 0.0)
         return await _adopt(attempt, work, target, restic, before)
+    began = attempt.deps.now()
+    _tell(attempt, target, Status())
+    dumps = await dumps_of(attempt, work)
+    if dumps:
+        # First: a snapshot that is told of has them beside it.
+        await with_restic(
+            attempt, target.address, restic, lambda here: make_dumps(here, work, dumps)
+        )
+    for original in originals:
+        copied = await copied_from(
+            attempt, work.fan_out, original.address, original.made, target.address
+        )
+        if copied is not None:
+            snapshot, way = copied
+            _tell(attempt, target, _all_of(original.made.summary))
+            seconds = seconds_between(began, attempt.deps.now())
+            return copy_made(original.made, snapshot, way, seconds)
+    return await _back_up(attempt, work, target, restic)
+
+
+async def _back_up(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, restic: Restic
+) -> Made:
     missing = await missing_paths(attempt, work.paths)
     if len(missing) == len(work.paths):
         raise SourcesMissingError(f"None of the paths exists: {names_told(missing)}.")
@@ -131,27 +199,37 @@ async def _make(attempt: Attempt, work: BackupRequested, target: BackupTarget) -
     def on_progress(status: Status) -> None:
         _tell(attempt, target, status)
 
-    dumps = await dumps_of(attempt, work)
-
-    async def use(here: Restic) -> BackupResult:
-        # The dumps first: a snapshot that is told of has them beside it.
-        await make_dumps(here, work, dumps)
-        return await backup.run(here, _options(work), on_progress=on_progress)
-
     began = attempt.deps.now()
-    _tell(attempt, target, Status())
     try:
-        result = await with_restic(attempt, target.address, restic, use)
+        result = await with_restic(
+            attempt,
+            target.address,
+            restic,
+            lambda here: backup.run(here, _options(work), on_progress=on_progress),
+        )
     except SourceMissingError as error:
         raise SourcesMissingError(
             f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
         ) from error
     _tell(attempt, target, _all_of(result.summary))
+    tree = await _tree_of(work, restic, result.snapshot_id)
     summary = result.summary
     began = summary.backup_start or began
     ended = summary.backup_end or attempt.deps.now()
     # restic's own times, which are in the snapshot as well.
-    return _made(result, began, seconds_between(began, ended))
+    return made_of(result, began, seconds_between(began, ended), tree)
+
+
+async def _tree_of(work: BackupRequested, restic: Restic, snapshot_id: str) -> str:
+    """Asked only where there is something to compare it with: it is one more call."""
+    if len(work.targets) < 2:
+        return ""
+    try:
+        found = await snapshots.run(restic, SnapshotsOptions(ids=(snapshot_id,)))
+    except HoldfastError as error:
+        log.warning("tree_not_learned", error=str(error))
+        return ""
+    return found[0].tree if found else ""
 
 
 async def _adopt(
@@ -177,12 +255,12 @@ async def _adopt(
     ended = summary.backup_end or began
     found = BackupResult(
         # Snapshots name themselves outside of their summary.
-        summary=_with_id(summary, before.id),
+        summary=with_id(summary, before.id),
         partial=again.partial,
         unreadable=again.unreadable,
         unreadable_count=again.unreadable_count,
     )
-    return _made(found, began, seconds_between(began, ended))
+    return made_of(found, began, seconds_between(began, ended), before.tree)
 
 
 def _options(work: BackupRequested, *, dry_run: bool = False) -> BackupOptions:
@@ -250,6 +328,8 @@ async def _completed(
             duration_seconds=made.seconds,
             unreadable_files=made.unreadable,
             unreadable_count=made.unreadable_count,
+            tree=made.tree,
+            way=made.way,
         )
     )
     return TargetOutcome(
@@ -288,19 +368,3 @@ async def _failed(
         )
     )
     return TargetOutcome(name=target_named(target), status=status, failure=failure)
-
-
-def _made(result: BackupResult, began: datetime, seconds: float) -> Made:
-    return Made(
-        summary=result.summary,
-        partial=result.partial,
-        unreadable=result.unreadable,
-        unreadable_count=result.unreadable_count,
-        detail=result.detail,
-        began_at=began,
-        seconds=seconds,
-    )
-
-
-def _with_id(summary: BackupSummary, snapshot_id: str) -> BackupSummary:
-    return msgspec.structs.replace(summary, snapshot_id=snapshot_id)

@@ -6,12 +6,14 @@ It ends with a repository that opens, or with nothing left behind.
 from msgspec.structs import replace
 
 from holdfast.events.run import InitResult, RunStatus
-from holdfast.events.work import InitRequested
+from holdfast.events.work import DestinationAddress, InitRequested
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.key_files import KeysOf
+from holdfast.executor.reach import RepositoryMissingError, reach
 from holdfast.executor.repositories import pinned
+from holdfast.executor.siblings import FirstDestinationError, sibling_of
 from holdfast.executor.takeover import clear_predecessors_lock, end_predecessor
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
@@ -19,7 +21,8 @@ from holdfast.restic.commands import config, init
 from holdfast.restic.errors import RepositoryExistsError, WrongPasswordError
 from holdfast.restic.keyfile import make_quick
 from holdfast.storage.base import Backend, Found, fingerprint_of
-from holdfast.storage.errors import DebrisError, ForeignRepositoryError
+from holdfast.storage.errors import DebrisError, ForeignRepositoryError, StorageError
+from holdfast.storage.objects import path_of, put
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
@@ -116,12 +119,40 @@ async def _make(attempt: Attempt, work: InitRequested, restic: Restic) -> str:
     storage = attempt.upkeep(work.address, parent=work.parent_path)
     try:
         await storage.prepare()
+        if work.first is not None:
+            return await _make_like(attempt, restic, work.address, work.first)
         return (await init.run(restic)).id
     except RepositoryExistsError:
         raise  # somebody was quicker: it is theirs
     except BaseException:
         await _undo(attempt, storage)
         raise
+
+
+async def _make_like(
+    attempt: Attempt, restic: Restic, address: DestinationAddress, first: DestinationAddress
+) -> str:
+    """A repository that cuts files as *first* does, of its family wherever objects can be carried.
+
+    Raises FirstDestinationError when that one cannot be read: a repository of another cut
+    could never be compared with it, nor healed from it.
+    """
+    try:
+        await reach(attempt, first)
+        async with attempt.objects(first) as objects:
+            sibling = await sibling_of(attempt, first, objects, address)
+    except (StorageError, RepositoryMissingError) as error:
+        raise FirstDestinationError(
+            f"The first destination, {first.name}, cannot be read: {error.message}",
+            detail=error.detail,
+        ) from error
+    async with attempt.objects(address) as objects:
+        if await objects.size("config") is not None:
+            raise RepositoryExistsError
+        await put(objects, path_of("keys", sibling.key.name), sibling.key.content)
+        # Last: with it, it is a repository.
+        await put(objects, "config", sibling.config)
+    return (await config.run(restic)).id
 
 
 async def _quicken(attempt: Attempt, storage: Backend, restic: Restic) -> None:

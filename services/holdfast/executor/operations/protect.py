@@ -12,7 +12,7 @@ from holdfast.executor.domain import Outcome, failure_of, names_told
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.private_file import replace_private
 from holdfast.storage.lock_errors import RepositoryOverwrittenError
-from holdfast.storage.s3_objects import Ledger
+from holdfast.storage.s3_versions import Ledger
 
 
 async def run(attempt: Attempt, work: ProtectRequested) -> Outcome:

@@ -9,6 +9,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipV
 
 from holdfast.events.queries import (
     GetDestination,
+    HealDestination,
     ImportSnapshots,
     ListDestinations,
     RebuildFrom,
@@ -253,3 +254,18 @@ class DestinationRoutes(Controller):
         if view.s3_bucket is None:
             raise InvalidRequestError(f"{view.name} is no S3 bucket.")
         return bucket_policy(view.s3_bucket, view.s3_prefix or "", principal)
+
+    @post(
+        "/{destination_id:uuid}/heal",
+        operation_id="healDestination",
+        summary="Repair a destination's repository with what other destinations have",
+        status_code=202,
+        responses=problems(404),
+    )
+    async def heal(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunAccepted:
+        """Answers at once; the run tells what was repaired, and what could not be."""
+        return await catalog.ask(HealDestination(destination_id=destination_id))

@@ -9,6 +9,7 @@ from msgspec import UNSET, UnsetType
 from holdfast.events.queries import CreatePolicy, UpdatePolicy
 from holdfast.events.schedule import CatchUp
 from holdfast.events.views import KeepRules, PolicyView
+from holdfast.events.work import FanOut
 from holdfast.gateway.schemas.text import (
     ClockText,
     Count,
@@ -36,6 +37,7 @@ class PolicyRequest(Request, frozen=True, kw_only=True):
     window_start: ClockText | None = None
     window_end: ClockText | None = None
     catch_up: CatchUp = CatchUp.RUN_ONCE
+    fan_out: FanOut = FanOut.MIRROR
     keep_last: Count = 0
     keep_hourly: Count = 0
     keep_daily: Count = 0
@@ -57,6 +59,7 @@ class PolicyRequest(Request, frozen=True, kw_only=True):
             window_start=self.window_start,
             window_end=self.window_end,
             catch_up=self.catch_up,
+            fan_out=self.fan_out,
             keep=KeepRules(
                 keep_last=self.keep_last,
                 keep_hourly=self.keep_hourly,
@@ -82,6 +85,7 @@ class PolicyPatch(Request, frozen=True, kw_only=True):
     window_start: ClockText | UnsetType | None = UNSET
     window_end: ClockText | UnsetType | None = UNSET
     catch_up: CatchUp | UnsetType = UNSET
+    fan_out: FanOut | UnsetType = UNSET
     keep_last: Count | UnsetType = UNSET
     keep_hourly: Count | UnsetType = UNSET
     keep_daily: Count | UnsetType = UNSET

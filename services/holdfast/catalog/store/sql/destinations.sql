@@ -132,6 +132,14 @@ select id, local_device_id
   from destination
  where id = any($1::uuid[]) and local_device_id is not null;
 
+-- name: first_destination
+-- Whose way to cut files all others take.
+select id from destination where state = 'ready' order by created_at, id limit 1;
+
+-- name: siblings
+-- All others that are in use.
+select id from destination where state = 'ready' and enabled and id <> $1 order by created_at, id;
+
 -- name: sites
 -- Which executors reach them: those of the device, or null when any does.
 select d.id, v.site

@@ -5,11 +5,11 @@ lock table policy in share row exclusive mode;
 
 -- name: add_policy
 insert into policy (id, name, description, is_default, schedule, timezone, enabled,
-                    jitter_seconds, window_start, window_end, catch_up,
+                    jitter_seconds, window_start, window_end, catch_up, fan_out,
                     keep_last, keep_hourly, keep_daily, keep_weekly, keep_monthly, keep_yearly,
                     schedule_changed_at, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-        $18, $18, $18);
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+        $19, $19, $19);
 
 -- name: add_first_policy
 -- The default policy, unless there is one.
@@ -25,7 +25,7 @@ on conflict do nothing;
 -- name: policies
 -- Some, or all for null, each with its destinations in their order.
 select p.id, p.name, p.description, p.is_default, p.schedule, p.timezone, p.enabled,
-       p.jitter_seconds, p.window_start, p.window_end, p.catch_up,
+       p.jitter_seconds, p.window_start, p.window_end, p.catch_up, p.fan_out,
        p.keep_last, p.keep_hourly, p.keep_daily, p.keep_weekly, p.keep_monthly, p.keep_yearly,
        p.created_at, p.updated_at,
        coalesce(
@@ -54,13 +54,13 @@ update policy
 returning id;
 
 -- name: update_policy
--- $19 is the moment when the schedule began to count anew, or null when it goes on.
+-- $20 is the moment when the schedule began to count anew, or null when it goes on.
 update policy
    set name = $2, description = $3, is_default = $4, schedule = $5, timezone = $6, enabled = $7,
        jitter_seconds = $8, window_start = $9, window_end = $10, catch_up = $11,
-       keep_last = $12, keep_hourly = $13, keep_daily = $14, keep_weekly = $15,
-       keep_monthly = $16, keep_yearly = $17, updated_at = $18,
-       schedule_changed_at = coalesce($19, schedule_changed_at)
+       fan_out = $12, keep_last = $13, keep_hourly = $14, keep_daily = $15, keep_weekly = $16,
+       keep_monthly = $17, keep_yearly = $18, updated_at = $19,
+       schedule_changed_at = coalesce($20, schedule_changed_at)
  where id = $1;
 
 -- name: touch_policy

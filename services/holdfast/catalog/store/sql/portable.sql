@@ -15,7 +15,8 @@ select id, name, type, enabled, local_device_id, local_path, parent_path, s3_end
 
 -- name: policies
 select p.id, p.name, p.description, p.is_default, p.schedule, p.timezone, p.enabled,
-       p.jitter_seconds, p.window_start, p.window_end, p.catch_up, p.keep_last, p.keep_hourly,
+       p.jitter_seconds, p.window_start, p.window_end, p.catch_up, p.fan_out,
+       p.keep_last, p.keep_hourly,
        p.keep_daily, p.keep_weekly, p.keep_monthly, p.keep_yearly, p.created_at,
        array(select pd.destination_id from policy_destination pd
               where pd.policy_id = p.id order by pd.position) as destination_ids
@@ -95,19 +96,19 @@ on conflict (id) do update
 -- name: put_policy
 -- $2 is now: only later times are due.
 insert into policy (id, name, description, is_default, schedule, timezone, enabled,
-                    jitter_seconds, window_start, window_end, catch_up, keep_last, keep_hourly,
-                    keep_daily, keep_weekly, keep_monthly, keep_yearly, schedule_changed_at,
+                    jitter_seconds, window_start, window_end, catch_up, fan_out, keep_last,
+                    keep_hourly, keep_daily, keep_weekly, keep_monthly, keep_yearly, schedule_changed_at,
                     created_at, updated_at)
 select id, name, description, is_default, schedule, timezone, enabled,
-       jitter_seconds, window_start, window_end, catch_up, keep_last, keep_hourly,
-       keep_daily, keep_weekly, keep_monthly, keep_yearly, $2, created_at, $2
+       jitter_seconds, window_start, window_end, catch_up, fan_out,
+       keep_last, keep_hourly, keep_daily, keep_weekly, keep_monthly, keep_yearly, $2, created_at, $2
   from jsonb_populate_record(null::policy, $1)
 on conflict (id) do update
    set name = excluded.name, description = excluded.description,
        is_default = excluded.is_default, schedule = excluded.schedule,
        timezone = excluded.timezone, enabled = excluded.enabled,
        jitter_seconds = excluded.jitter_seconds, window_start = excluded.window_start,
-       window_end = excluded.window_end, catch_up = excluded.catch_up,
+       window_end = excluded.window_end, catch_up = excluded.catch_up, fan_out = excluded.fan_out,
        keep_last = excluded.keep_last, keep_hourly = excluded.keep_hourly,
        keep_daily = excluded.keep_daily, keep_weekly = excluded.keep_weekly,
        keep_monthly = excluded.keep_monthly, keep_yearly = excluded.keep_yearly,

@@ -178,7 +178,9 @@ select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
        r.retry_of, r.not_before, r.admitted_at, r.claim, r.waiting_for, r.waiting_since, r.queued_at, r.started_at, r.completed_at,
        r.cancel_requested_at, r.failure, r.result,
        array(select s.id from snapshot s where s.run_id = r.id
-              order by array_position(r.destination_ids, s.destination_id)) as snapshot_ids
+              order by array_position(r.destination_ids, s.destination_id)) as snapshot_ids,
+       (select count(distinct s.tree) > 1 from snapshot s
+         where s.run_id = r.id and s.tree <> '') as replicas_differ
   from run r
   left join app a on a.id = r.app_id
  where r.id = $1;
@@ -190,7 +192,9 @@ select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
        r.retry_of, r.not_before, r.admitted_at, r.claim, r.waiting_for, r.waiting_since, r.queued_at, r.started_at, r.completed_at,
        r.cancel_requested_at, r.failure, r.result,
        array(select s.id from snapshot s where s.run_id = r.id
-              order by array_position(r.destination_ids, s.destination_id)) as snapshot_ids
+              order by array_position(r.destination_ids, s.destination_id)) as snapshot_ids,
+       (select count(distinct s.tree) > 1 from snapshot s
+         where s.run_id = r.id and s.tree <> '') as replicas_differ
   from run r
   left join app a on a.id = r.app_id
  where ($1::text is null or r.operation = $1)

@@ -11,7 +11,7 @@ update snapshot
    set status = $2, restic_snapshot_id = $3, hostname = $4, paths = $5, files_new = $6,
        files_changed = $7, files_unmodified = $8, data_added = $9, data_added_packed = $10,
        total_size = $11, duration = $12, unreadable_files = $13, unreadable_count = $14,
-       started_at = $15, completed_at = $16, failure = null
+       started_at = $15, completed_at = $16, tree = $17, way = $18, failure = null
  where id = $1 and restic_snapshot_id is null
 returning id;
 
@@ -79,6 +79,15 @@ update snapshot
 -- name: snapshots_of_run
 select id, destination_id, status, failure from snapshot where run_id = $1 order by created_at, id;
 
+-- name: replicas_of_run
+-- What is known to be at its destinations, where there is something to compare.
+select s.id as snapshot_id, s.destination_id, d.name as destination_name, s.tree, s.way
+  from snapshot s
+  join destination d on d.id = s.destination_id
+  join run r on r.id = s.run_id
+ where s.run_id = $1 and s.restic_snapshot_id is not null and s.tree <> ''
+ order by array_position(r.destination_ids, s.destination_id);
+
 -- name: forget_snapshots
 update snapshot
    set forgotten_at = $3
@@ -91,6 +100,14 @@ update snapshot
    set forgotten_at = null
  where destination_id = $1
    and restic_snapshot_id = any($2::text[]);
+
+-- name: replace_snapshots
+-- The old ids and the new ones, in the same order.
+update snapshot s
+   set restic_snapshot_id = each.new_id
+  from unnest($2::text[], $3::text[]) as each (old_id, new_id)
+ where s.destination_id = $1
+   and s.restic_snapshot_id = each.old_id;
 
 -- name: known_snapshots
 -- By the time of the backup's start: that is the time restic records.
@@ -106,7 +123,8 @@ select restic_snapshot_id, started_at as time, status = 'success' as is_complete
 select id, run_id, configuration_id, app_id, destination_id, restic_snapshot_id, hostname, paths,
        status, files_new, files_changed, files_unmodified, data_added, total_size,
        round(duration)::bigint as duration, coalesce(failure ->> 'message', '') as error_message,
-       unreadable_files, unreadable_count, started_at, completed_at, forgotten_at, created_at
+       unreadable_files, unreadable_count, started_at, completed_at, forgotten_at, created_at,
+       tree, way
   from snapshot
  where id = $1;
 
@@ -115,7 +133,8 @@ select id, run_id, configuration_id, app_id, destination_id, restic_snapshot_id,
 select id, run_id, configuration_id, app_id, destination_id, restic_snapshot_id, hostname, paths,
        status, files_new, files_changed, files_unmodified, data_added, total_size,
        round(duration)::bigint as duration, coalesce(failure ->> 'message', '') as error_message,
-       unreadable_files, unreadable_count, started_at, completed_at, forgotten_at, created_at
+       unreadable_files, unreadable_count, started_at, completed_at, forgotten_at, created_at,
+       tree, way
   from snapshot
  where ($1::uuid is null or app_id = $1)
    and ($2::uuid is null or configuration_id = $2)
