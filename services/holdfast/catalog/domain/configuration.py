@@ -20,7 +20,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     backup_env: bool
     include_paths: tuple[str, ...]
     exclude_paths: tuple[str, ...]
-    consistency: Consistency
+    consistency: Consistency = Consistency()
     enabled: bool
 
 
