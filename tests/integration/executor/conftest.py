@@ -3,7 +3,6 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,7 +11,7 @@ import pytest
 
 from holdfast.devices.local import LocalRunner
 from holdfast.executor.attempt import notes_in
-from support.dockerd import Dockerd, missing_docker
+from support.dockerd import Dockerd
 from support.executor import Bench, Place, local_place, s3_place, sftp_place
 from support.hosts import Pi
 from support.sshd import Sshd
@@ -70,22 +69,6 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 async def place(new_place: Place, bench: Bench) -> Place:
     """A repository that is ready, once of each kind."""
     return await bench.initialise(new_place)
-
-
-@pytest.fixture(scope="session")
-def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
-    missing = missing_docker()
-    if missing:
-        pytest.skip(f"a Docker engine needs {', '.join(missing)}")
-    engine = Dockerd(tmp_path_factory.mktemp("docker"))
-    yield engine.start()
-    engine.stop()
-
-
-@pytest.fixture
-def engine(docker: Dockerd) -> Iterator[Dockerd]:
-    yield docker
-    docker.remove_all()
 
 
 @pytest.fixture
