@@ -204,8 +204,6 @@ async def test_the_app_comes_back_though_who_stopped_it_is_killed(
     await until(
         lambda: {engine.state("db"), engine.state("web")} == {"running"}, what="they are back"
     )
-    leases = tmp_path / "cache" / "leases"
-    await until(lambda: not list(leases.iterdir()), what="nothing of the lease is left")
 
 
 async def test_an_app_stays_at_rest_while_who_stopped_it_lives(
@@ -219,3 +217,18 @@ async def test_an_app_stays_at_rest_while_who_stopped_it_lives(
         assert seen == {"exited"}
         assert await asyncio.to_thread(process.wait) == 0
     assert {engine.state("db"), engine.state("web")} == {"running"}
+
+
+async def test_one_that_is_stopped_too_late_comes_back_too(
+    engine: Dockerd, app: Path, tmp_path: Path
+) -> None:
+    """The lease has run out already when what was asked before reaches the engine."""
+    async with stopping(engine, tmp_path / "cache", "stop", "600") as process:
+        process.send_signal(signal.SIGKILL)
+    await until(
+        lambda: {engine.state("db"), engine.state("web")} == {"running"}, what="they are back"
+    )
+
+    engine.docker("stop", "web")
+
+    await until(lambda: engine.state("web") == "running", what="it is back again")

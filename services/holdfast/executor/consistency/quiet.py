@@ -69,7 +69,7 @@ class Lease:
 
     async def begin(self, containers: Sequence[AppContainer]) -> None:
         """Before anything is stopped.  Raises AppNotStoppedError."""
-        words = (str(self.seconds), self._engine.command, self.back)
+        words = (str(self.seconds), str(STOP_SECONDS + 30), self._engine.command, self.back)
         code, _ = await self._do("begin", *words, *(each.id for each in containers))
         if code != 0:
             raise AppNotStoppedError("No lease could be begun where the app is.")
@@ -78,10 +78,14 @@ class Lease:
         """A sign of life; False: it is over, and the app is back."""
         return (await self._do("renew"))[0] == 0
 
-    async def end(self) -> tuple[str, ...] | None:
+    async def look(self) -> tuple[str, ...] | None:
         """What brings the app back: the engine's verb, and containers; None: it is back."""
-        code, told = await self._do("end")
+        code, told = await self._do("look")
         return tuple(told[1:]) if code == 0 else None
+
+    async def end(self) -> None:
+        """When the app is back, and not before: whoever dies in between has the lease."""
+        await self._do("end")
 
     def earlier(self) -> list["Lease"]:
         """Those of the attempts before this one: they may have died with the app at rest."""
@@ -117,7 +121,7 @@ async def at_rest(
     lease = Lease(attempt, engine, quiet)
     # What an attempt that died has left: its list knows what ran before.
     for before in lease.earlier():
-        await _bring_back(attempt, engine, await before.end(), steps)
+        await _bring_back(attempt, engine, before, steps)
     running = [
         each for each in await engine.look(attempt, names) if each.running and not each.paused
     ]
@@ -126,13 +130,14 @@ async def at_rest(
         async with _renewed(lease) as lost:
             for each in reversed(running):
                 await _quieten(attempt, engine, each, quiet, steps)
+            if not await lease.renew():
+                raise LeaseLostError
             yield
             if lost.is_set():
                 raise LeaseLostError
     finally:
-        back = await lease.end()
-        await _bring_back(attempt, engine, back, steps)
-    if back is None:
+        held = await _bring_back(attempt, engine, lease, steps)
+    if not held:
         raise LeaseLostError
 
 
@@ -180,12 +185,14 @@ async def _quieten(
         raise AppNotStoppedError(f"{container.name} did not {quiet.value}.", detail=end.output)
 
 
-async def _bring_back(
-    attempt: Attempt, engine: Engine, told: tuple[str, ...] | None, steps: list[Step]
-) -> None:
-    """Every one is tried, whatever becomes of another.  Raises AppNotStartedError."""
+async def _bring_back(attempt: Attempt, engine: Engine, lease: Lease, steps: list[Step]) -> bool:
+    """Every one is tried, whatever becomes of another; False: the lease had run out.
+
+    Raises AppNotStartedError; then the lease stays, and its loop goes on trying.
+    """
+    told = await lease.look()
     if told is None:
-        return
+        return False
     verb, *ids = told
     failed = []
     for id in ids:
@@ -208,3 +215,5 @@ async def _bring_back(
     if failed:
         log.error("app_not_started", run_id=str(attempt.work.run_id))
         raise AppNotStartedError(detail="\n".join(failed))
+    await lease.end()
+    return True
