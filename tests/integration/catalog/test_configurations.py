@@ -16,7 +16,7 @@ from holdfast.catalog.answers.configurations import (
 from holdfast.catalog.answers.devices import answer_list_devices
 from holdfast.catalog.answers.policies import answer_create_policy
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.handlers import on_run_completed
+from holdfast.catalog.handlers import on_run_completed, on_snapshot_completed
 from holdfast.events.consistency import Consistency, Hook, Quiet, Step, When
 from holdfast.events.queries import (
     CreateApp,
@@ -33,7 +33,14 @@ from holdfast.events.views import ConfigurationView, PolicyView
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
 from support.catalog import Clock, published
-from support.runs import claimed, protected_app, run_ended, run_of, started
+from support.runs import (
+    claimed,
+    protected_app,
+    run_ended,
+    run_of,
+    snapshot_made,
+    started,
+)
 
 pytestmark = pytest.mark.postgres
 
@@ -192,6 +199,7 @@ async def test_what_is_done_around_a_backup_is_kept_and_goes_with_its_work(
     # What was done is shown with the run.
     claim = (await claimed(deps, run.id)).claim
     result = BackupResult(steps=(Step(name="sync", when=When.BEFORE, ok=True, output="done"),))
+    await on_snapshot_completed(snapshot_made(run, claim, clock()), deps)
     await on_run_completed(run_ended(run, claim, clock(), result=result), deps)
     assert (await run_of(deps, run.id)).result == result
 
