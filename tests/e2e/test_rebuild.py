@@ -9,13 +9,14 @@ import pytest
 
 from support.house import Api, House, wait_until
 from support.servers import RcloneS3
+from support.sshd import Sshd
 from support.trees import differences, make_tree, manifest
 
-pytestmark = [pytest.mark.e2e, pytest.mark.s3]
+pytestmark = [pytest.mark.e2e, pytest.mark.s3, pytest.mark.sftp]
 
 PASSWORD = "the same password before and after"
-TOUCHED = {"updated_at", "created_at"}
-"""When a row was written is not what it says."""
+TOUCHED = {"updated_at", "created_at", "way"}
+"""When a row was written is not what it says; no repository knows how a snapshot came there."""
 
 
 def picture(api: Api) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def picture(api: Api) -> dict[str, Any]:
 
 
 def test_the_repositories_alone_bring_everything_back(
-    make_house: Callable[..., House], s3_server: RcloneS3, tmp_path: Path
+    make_house: Callable[..., House], s3_server: RcloneS3, sshd: Sshd, tmp_path: Path
 ) -> None:
     lost = make_house()
     api = lost.api
@@ -67,7 +68,23 @@ def test_the_repositories_alone_bring_everything_back(
             "repo_password": PASSWORD,
         },
     )
-    policy = api.policy("both", local, cloud, keep_last=50, jitter_seconds=90)
+    (tmp_path / "synology").mkdir()
+    far = api.post(
+        "/backup/destinations/sftp",
+        {
+            "name": "synology",
+            "host": "127.0.0.1",
+            "port": sshd.port,
+            "user": sshd.user,
+            "path": str(tmp_path / "synology"),
+            "private_key": sshd.private_key,
+            "repo_password": PASSWORD,
+        },
+    )
+    # Each from the source: no repository knows how long the copying of a snapshot took.
+    policy = api.policy(
+        "all", local, cloud, far, keep_last=50, jitter_seconds=90, fan_out="parallel"
+    )
     trees = {name: make_tree(tmp_path / name) for name in ("notes", "photos")}
     ties = {
         name: api.configuration(api.app(name, tree), policy, exclude_paths=["*.tmp"])
@@ -77,18 +94,21 @@ def test_the_repositories_alone_bring_everything_back(
         (trees[name] / "more").write_text(f"more of {name}")
         assert api.back_up(ties[name])["status"] == "success"
     before, content = picture(api), manifest(trees["notes"])
-    assert len(before["snapshots"]) == 6
+    assert len(before["snapshots"]) == 9
     lost.stop()
 
     found = make_house()
     api = found.api
     (tmp_path / "password").write_text(PASSWORD + "\n")
+    (tmp_path / "key").write_text(sshd.private_key)
     answer = found.command(
         "rebuild",
         "--from", str(tmp_path / "nas" / "homelab-backups"),
         "--from", f"s3:{s3_server.endpoint}/rebuild/house",
-        "--password-file", str(tmp_path / "password"),
-        "--password-file", str(tmp_path / "password"),
+        "--from", f"sftp://{sshd.user}@127.0.0.1:{sshd.port}/{tmp_path}/synology/homelab-backups",
+        *(["--password-file", str(tmp_path / "password")] * 3),
+        "--sftp-key", str(tmp_path / "key"),
+        "--sftp-host-key", sshd.host_key,
         AWS_ACCESS_KEY_ID=s3_server.access_key,
         AWS_SECRET_ACCESS_KEY=s3_server.secret_key,
         AWS_DEFAULT_REGION="us-east-1",
@@ -107,7 +127,7 @@ def test_the_repositories_alone_bring_everything_back(
     assert differences(content, manifest(tmp_path / "back" / str(trees["notes"])[1:])) == []
     # It goes on as if nothing had been: the next backup adds to the same history.
     assert api.back_up(ties["notes"])["status"] == "success"
-    assert len(api.snapshots(limit=100)) == 8
+    assert len(api.snapshots(limit=100)) == 12
 
     again = found.command(
         "rebuild",
@@ -115,7 +135,7 @@ def test_the_repositories_alone_bring_everything_back(
         "--password-file", str(tmp_path / "password"),
     )  # fmt: skip
     assert again.returncode == 0, again.stdout + again.stderr
-    assert len(api.snapshots(limit=100)) == 8
+    assert len(api.snapshots(limit=100)) == 12
 
 
 def differences_of(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:

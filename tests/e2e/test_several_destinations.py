@@ -31,6 +31,9 @@ def test_a_mirror_is_healed_and_restored_from(house: House, s3_server: Any, tmp_
     assert snapshots[cloud["id"]]["tree"] == snapshots[nas["id"]]["tree"] != ""
 
     packs = [each for each in (tmp_path / "nas").rglob("data/*/*") if each.is_file()]
+    there = {each.name for each in s3_server.data.rglob("data/*/*") if each.is_file()}
+    # The settings that each repository carries are its own; the next backup writes them anew.
+    both = [each for each in packs if each.name in there]
     for pack in packs:
         pack.unlink()
     healed = subprocess.run(
@@ -43,7 +46,7 @@ def test_a_mirror_is_healed_and_restored_from(house: House, s3_server: Any, tmp_
     )
 
     assert healed.returncode == 0, healed.stdout + healed.stderr
-    assert f"{len(packs)} objects and 0 snapshots restored" in healed.stdout
+    assert f"{len(both)} objects and 0 snapshots restored" in healed.stdout
     target = tmp_path / "restored"
     target.mkdir()
     answer = api.restore(snapshots[nas["id"]], target)

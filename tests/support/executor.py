@@ -223,7 +223,9 @@ class Bench:
 
     def restic(self, place: Place, run_id: UUID | None = None) -> Restic:
         """restic for a place, as the executor starts it."""
-        repository = repository_of(place.address, place.secrets, self.deps.cache / str(place.id))
+        repository = repository_of(
+            place.address, place.secrets, self.deps.cache / str(place.id), utc_now()
+        )
         return Restic(self.deps.restic, self.deps.runner, repository, run_id=str(run_id or ""))
 
 

@@ -1,19 +1,15 @@
-"""Programs of ours: where they are on this machine; and on a device, put into a private cache
-there, checked by digest each time."""
+"""Our own programs on a device: put into a private cache there, checked by digest each time."""
 
 import asyncio
 import hashlib
-import os
 import platform
 import shlex
-import shutil
-import sys
 from importlib.resources import files
 from pathlib import Path
 
 import asyncssh
 
-from holdfast.devices.base import Program, ProgramNotFoundError, Runner
+from holdfast.devices.base import Program, Runner
 from holdfast.devices.facts import DeviceFacts
 from holdfast.devices.ssh import DeviceLostError
 from holdfast.kernel.errors import HoldfastError
@@ -36,24 +32,6 @@ class DeviceFullError(HoldfastError):
 
     code = "device_full"
     guidance = "Free some space there, or install the program there yourself."
-
-
-def find_program(name: str, named: Path | None = None) -> Path:
-    """The one that was *named*, else the one set up beside Python, else the one on PATH.
-
-    Raises ProgramNotFoundError.
-    """
-    if named is not None:
-        if os.access(named, os.X_OK):
-            return named
-        raise ProgramNotFoundError(f"{named} is not a program that can be run.")
-    beside = Path(sys.prefix) / "bin" / name
-    if os.access(beside, os.X_OK):
-        return beside
-    found = shutil.which(name)
-    if found is None:
-        raise ProgramNotFoundError(f"The program {name!r} is not installed on this machine.")
-    return Path(found)
 
 
 async def placed(

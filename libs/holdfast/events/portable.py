@@ -11,6 +11,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime
 from holdfast.events.consistency import Consistency
+from holdfast.events.limits import NO_LIMITS, Limits
 from holdfast.events.schedule import CatchUp
 from holdfast.events.work import DestinationSecrets, DestinationType, FanOut, S3Addressing
 
@@ -85,6 +86,8 @@ class PortableDestination(Portable, frozen=True, kw_only=True):
     verify_within_days: int = 30
     verify_budget_mib_per_day: int | None = None
     max_runs: int = 4
+    limits: Limits = NO_LIMITS
+    append_only: bool = False
 
 
 class PortablePolicy(Portable, frozen=True, kw_only=True):

@@ -19,3 +19,18 @@ class RepositoryDamaged(Event, frozen=True, kw_only=True):
     """Damaged or missing, and new; none when only an index or a snapshot's file is."""
     restic_snapshot_ids: tuple[str, ...] = ()
     """The snapshots that need them, as far as restic can tell."""
+
+
+class RepositoryMended(Event, frozen=True, kw_only=True):
+    """Damage that was known is not there any more: a check or a repair has read what was hurt."""
+
+    TYPE: ClassVar[str] = "repository.mended"
+
+    destination_id: UUID
+    destination_name: str
+    run_id: UUID
+    """The check's, or the repair's."""
+    packs: tuple[str, ...] = ()
+    """That were damaged or missing; none when only an index or a snapshot's file was."""
+    still_damaged: int
+    """So many are left that nothing has mended, or read since."""

@@ -59,6 +59,7 @@ ROADS: dict[type[Event], Road] = {
     work.ProtectRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.UndeleteRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.HealRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.ProtectionTestRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     run.RunProgress: _road(
         EXECUTOR, GATEWAY, "At most one a second for a run and destination; may be lost."
     ),
@@ -81,6 +82,9 @@ ROADS: dict[type[Event], Road] = {
     ),
     repository.RepositoryDamaged: _road(
         CATALOG, f"{NOTIFIER} {GATEWAY}", "Once for the same damage, until it is mended."
+    ),
+    repository.RepositoryMended: _road(
+        CATALOG, f"{NOTIFIER} {GATEWAY}", "Once for each run that has seen it whole."
     ),
     snapshot.ReplicasDiffer: _road(
         CATALOG, f"{NOTIFIER} {GATEWAY}", "Said once, when the run that made them has ended."

@@ -27,6 +27,7 @@ class Operation(StrEnum):
     PROTECT = "protect"
     UNDELETE = "undelete"
     HEAL = "heal"
+    PROTECTION_TEST = "protection_test"
 
 
 class RunStatus(StrEnum):
@@ -244,6 +245,35 @@ class HealResult(msgspec.Struct, frozen=True, kw_only=True, tag="heal"):
     """restic's ids of snapshots that are still not whole; the first hundred."""
 
 
+class Attack(StrEnum):
+    """What somebody who holds a backup's credentials may try."""
+
+    PRUNE = "prune"
+    DELETE_SNAPSHOT = "delete_snapshot"
+    OVERWRITE_PACK = "overwrite_pack"
+    DELETE_PACK = "delete_pack"
+
+
+class AttackOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one attack."""
+
+    attack: Attack
+    refused: bool
+    """What was attacked is there as it was: looked at afterwards, whatever the answer said."""
+    answer: str
+    """The words of who was asked."""
+
+
+class ProtectionTestResult(msgspec.Struct, frozen=True, kw_only=True, tag="protection_test"):
+    """A canary at the destination was attacked on the way that backups take."""
+
+    append_only: bool
+    """Whether that way is an append-only relay."""
+    attacks: tuple[AttackOutcome, ...]
+    canary_removed: bool
+    """If not, the next test tries again."""
+
+
 Result = (
     InitResult
     | ProbeResult
@@ -259,6 +289,7 @@ Result = (
     | UndeleteResult
     | BackupResult
     | HealResult
+    | ProtectionTestResult
 )
 
 

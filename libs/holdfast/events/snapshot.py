@@ -83,6 +83,8 @@ class FoundSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     hostname: str
     paths: tuple[str, ...]
     tags: tuple[str, ...] = ()
+    tree: str = ""
+    """restic's id of its content."""
     taken_at: AwareTime
     files_new: int = 0
     files_changed: int = 0

@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime, Work
 from holdfast.events.consistency import Consistency
+from holdfast.events.limits import NO_LIMITS, Limits
 
 
 class DestinationType(StrEnum):
@@ -86,6 +87,9 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     cheap_key: bool = False
     """The password is machine-made, so its key needs no costly derivation."""
     object_lock: ObjectLock | None = None
+    limits: Limits = NO_LIMITS
+    append_only: bool = False
+    """Backups go through a relay that deletes and changes nothing but restic's locks."""
 
 
 class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,6 +260,14 @@ class InitRequested(Work, frozen=True, kw_only=True):
     first: DestinationAddress | None = None
     """The house's first destination: a new repository cuts files as that one does, and shares
     its master key where objects can be carried from one to the other."""
+
+
+class ProtectionTestRequested(Work, frozen=True, kw_only=True):
+    """Attack a canary at a destination with what a backup has, and tell what was refused."""
+
+    TYPE: ClassVar[str] = "protection_test.requested"
+
+    address: DestinationAddress
 
 
 class ProbeRequested(Work, frozen=True, kw_only=True):

@@ -1,10 +1,10 @@
 """Where the restic binary is."""
 
 import os
-import shutil
-import sys
 from pathlib import Path
 
+from holdfast.devices.base import ProgramNotFoundError
+from holdfast.devices.find import find_program
 from holdfast.kernel.errors import HoldfastError
 
 
@@ -20,17 +20,8 @@ def find_restic(explicit: Path | None = None) -> Path:
 
     Raises ResticMissingError.
     """
-    named = explicit or (
-        Path(os.environ["HOLDFAST_RESTIC"]) if os.environ.get("HOLDFAST_RESTIC") else None
-    )
-    if named is not None:
-        if os.access(named, os.X_OK):
-            return named
-        raise ResticMissingError(f"{named} is not a program that can be run.")
-    beside = Path(sys.prefix) / "bin" / "restic"
-    if os.access(beside, os.X_OK):
-        return beside
-    found = shutil.which("restic")
-    if found is None:
-        raise ResticMissingError
-    return Path(found)
+    variable = os.environ.get("HOLDFAST_RESTIC")
+    try:
+        return find_program("restic", explicit or (Path(variable) if variable else None))
+    except ProgramNotFoundError as error:
+        raise ResticMissingError(error.message) from error

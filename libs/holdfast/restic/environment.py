@@ -32,6 +32,10 @@ def arguments_of(repository: Repository) -> tuple[str, ...]:
         argv += ["--limit-upload", str(repository.upload_limit)]
     if repository.download_limit:
         argv += ["--limit-download", str(repository.download_limit)]
+    if repository.compression:
+        argv += ["--compression", repository.compression]
+    if repository.pack_size:
+        argv += ["--pack-size", str(repository.pack_size)]
     if repository.key_hint:
         argv += ["--key-hint", repository.key_hint]
     if repository.s3 is not None:
@@ -69,23 +73,31 @@ def secrets_of(repository: Repository) -> dict[str, Secret]:
     return secrets
 
 
+def can_be_both(source: Repository, into: Repository) -> bool:
+    """Whether one restic can use both: it knows one set of credentials and one SFTP program."""
+    if source.sftp is not None or bool(source.ca_certificates) != bool(into.ca_certificates):
+        return False
+    return source.s3 is None or into.s3 is None or _are_the_same(source.s3, into.s3)
+
+
+def _are_the_same(one: S3Access, other: S3Access) -> bool:
+    return (one.access_key, one.secret_key, one.region, one.bucket_lookup) == (
+        other.access_key,
+        other.secret_key,
+        other.region,
+        other.bucket_lookup,
+    )
+
+
 def from_repository(
     source: Repository, into: Repository
 ) -> tuple[Mapping[str, str], Mapping[str, Secret]]:
     """Environment and secrets of *source* as the second repository of copy and init.
 
-    Raises ConflictingCredentialsError: both sides read the same credentials, and start the
-    same program for SFTP.
+    Raises ConflictingCredentialsError unless ``can_be_both``.
     """
-    if source.sftp is not None:
+    if not can_be_both(source, into):
         raise ConflictingCredentialsError
-    if source.s3 is not None and into.s3 is not None:
-        same = (
-            source.s3.access_key == into.s3.access_key
-            and source.s3.secret_key == into.s3.secret_key
-        )
-        if not same:
-            raise ConflictingCredentialsError
     environment: dict[str, str] = {}
     secrets = {"RESTIC_FROM_PASSWORD_FILE": source.password}
     if source.names_a_password:

@@ -39,6 +39,10 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     cache_dir: str | None = None
     upload_limit: int = 0
     download_limit: int = 0
+    compression: str = ""
+    """``off``, ``fastest``, ``better`` or ``max``; empty: restic's own ``auto``."""
+    pack_size: int = 0
+    """MiB, of the packs that are written; 0: restic's own 16."""
     key_hint: str = ""
     """Id of the key to try first: each other key that is tried costs about 0.4 s."""
     ca_certificates: str = ""

@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """An outside Postgres; empty with ``holdfast up``: its own."""
     restic: Path | None = None
     """The restic binary; None: found beside Python or on PATH."""
+    rclone: Path | None = None
+    """The rclone binary, for append-only destinations; None: found beside Python or on PATH."""
     site: str = "main"
     """Which devices an executor serves: those of the same site."""
     master_passphrase: Secret | None = None
@@ -108,6 +110,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             nats_url=text("NATS_URL"),
             postgres_dsn=_dsn("POSTGRES_DSN", text("POSTGRES_DSN")),
             restic=path("RESTIC"),
+            rclone=path("RCLONE"),
             site=text("SITE", "main"),
             master_passphrase=Secret(passphrase) if passphrase else None,
             master_key_path=path("MASTER_KEY_FILE"),

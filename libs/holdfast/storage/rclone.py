@@ -1,18 +1,18 @@
 """rclone's view of a destination: one remote, told in a file that only rclone reads."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from holdfast.devices.base import Program, ProgramNotFoundError, Runner
-from holdfast.devices.programs import find_program
+from holdfast.devices.find import find_program
 from holdfast.kernel.errors import InvalidRequestError
 from holdfast.kernel.secret import Secret
 from holdfast.storage.base import LocalTarget, S3Target, SftpTarget, Target
 from holdfast.storage.errors import StorageError
-from holdfast.storage.s3_address import bucket_folder, endpoint_url
-from holdfast.storage.sftp_ticket import COMMAND, ENVIRONMENT, TICKET, ticket_of
+from holdfast.storage.s3_address import bucket_folder, endpoint_url, is_virtual_host
+
+CONFIG = "RCLONE_CONFIG"
 
 NAME = "destination"
 """Of the one remote in the file."""
@@ -34,11 +34,8 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True):
 
     path: str
     """An argument, without secrets: ``destination:bucket/prefix``."""
-    config: Secret
-    """The content of rclone's configuration file."""
-    environment: Mapping[str, str] = {}
-    secrets: Mapping[str, Secret] = {}
-    """What a program that rclone starts inherits of it: see ``Program``."""
+    secrets: dict[str, Secret]
+    """rclone's variables that name a file, and its content: of its configuration for one."""
 
 
 def find_rclone(named: Path | None = None) -> Path:
@@ -52,24 +49,23 @@ def find_rclone(named: Path | None = None) -> Path:
         raise RcloneMissingError(error.message) from error
 
 
-def remote_of(target: Target) -> Remote:
+async def remote_of(target: Target, rclone: Path, runner: Runner) -> Remote:
     """The remote for *target*: each kind of storage has its own few lines here.
 
     Raises InvalidRequestError for a value that cannot be written down for rclone.
     """
     match target:
         case LocalTarget():
-            return Remote(path=f"{NAME}:{target.path}", config=_config(type="local"))
+            return Remote(path=f"{NAME}:{target.path}", secrets={CONFIG: _config(type="local")})
         case S3Target():
             place = f"{target.bucket}/{bucket_folder(target)}".rstrip("/")
-            return Remote(path=f"{NAME}:{place}", config=_s3(target))
+            secrets = {CONFIG: _s3(target)}
+            if target.ca_certificate:
+                secrets["RCLONE_CA_CERT"] = Secret(target.ca_certificate)
+            return Remote(path=f"{NAME}:{place}", secrets=secrets)
         case SftpTarget():
-            return Remote(
-                path=f"{NAME}:{target.path}",
-                config=_sftp(target),
-                environment=ENVIRONMENT,
-                secrets={TICKET: ticket_of(target)},
-            )
+            secrets = await _sftp(target, rclone, runner)
+            return Remote(path=f"{NAME}:{target.path}", secrets=secrets)
 
 
 async def purge(
@@ -81,12 +77,11 @@ async def purge(
     """
     if not folder.strip("/."):
         raise ValueError("a folder of the destination is needed")
-    remote = remote_of(target)
+    remote = await remote_of(target, rclone, runner)
     program = Program(
         argv=(str(rclone), "purge", "--retries", "1", "--", f"{remote.path}/{folder}"),
         run_id=run_id,
-        environment=remote.environment,
-        secrets={"RCLONE_CONFIG": remote.config, **remote.secrets},
+        secrets=remote.secrets,
     )
     async with runner.start(program) as process:
         said = [line.decode(errors="backslashreplace") async for line in process.error_lines()]
@@ -101,7 +96,7 @@ def _s3(target: S3Target) -> Secret:
         provider="Other",
         endpoint=endpoint_url(target.endpoint),
         region=target.region or "us-east-1",
-        force_path_style="true",
+        force_path_style="false" if is_virtual_host(target) else "true",
         access_key_id=target.access_key.reveal(),
         secret_access_key=target.secret_key.reveal(),
         # The bucket is there, or the probe before it has said so; a key for backups need not
@@ -110,19 +105,34 @@ def _s3(target: S3Target) -> Secret:
     )
 
 
-def _sftp(target: SftpTarget) -> Secret:
-    """By the bridge that restic uses as well: it knows the login and the host key."""
-    return _config(
-        type="sftp",
-        host=target.host,
-        user=target.user,
-        # Words are separated by blanks; one with a blank in it is quoted as in CSV.
-        ssh=" ".join(f'"{word}"' if " " in word else word for word in COMMAND),
-        shell_type="none",
-        disable_hashcheck="true",
-        # Several at once, as restic's own five, and none is closed in between.
-        idle_timeout="0",
-    )
+async def _sftp(target: SftpTarget, rclone: Path, runner: Runner) -> dict[str, Secret]:
+    host = target.host if target.port == 22 else f"[{target.host}]:{target.port}"
+    values = {
+        "type": "sftp",
+        "host": target.host,
+        "port": str(target.port),
+        "user": target.user,
+        # Nothing is to be run there: what rclone would ask of a shell it asks of SFTP.
+        "shell_type": "none",
+        "disable_hashcheck": "true",
+    }
+    secrets = {"RCLONE_SFTP_KNOWN_HOSTS_FILE": Secret(f"{host} {target.host_key}\n")}
+    if target.password.reveal():
+        values["pass"] = await _obscured(target.password, rclone, runner)
+    if target.private_key.reveal():
+        secrets["RCLONE_SFTP_KEY_FILE"] = target.private_key
+        if target.passphrase.reveal():
+            values["key_file_pass"] = await _obscured(target.passphrase, rclone, runner)
+    return {CONFIG: _config(**values), **secrets}
+
+
+async def _obscured(secret: Secret, rclone: Path, runner: Runner) -> str:
+    """As rclone wants a password in its file: not hidden, only not readable at a glance."""
+    async with runner.start(Program(argv=(str(rclone), "obscure", "-"), stdin=secret)) as process:
+        lines = [line async for line in process.lines()]
+        if await process.wait() != 0 or len(lines) != 1:
+            raise StorageError("The password cannot be given to rclone.")
+    return lines[0].decode()
 
 
 def _config(**values: str) -> Secret:

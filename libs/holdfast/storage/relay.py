@@ -133,7 +133,8 @@ async def open_relay(
     rclone: Path, runner: Runner, target: Target, *, append_only: bool, run_id: str = ""
 ) -> AsyncIterator[Relay]:
     """A relay to *target* while the block lasts.  Raises RelayError when it does not start."""
-    remote, password = remote_of(target), Secret(secrets.token_urlsafe(32))
+    remote = await remote_of(target, rclone, runner)
+    password = Secret(secrets.token_urlsafe(32))
     program = Program(
         argv=(
             str(rclone), "serve", "restic", "--addr", "127.0.0.1:0",
@@ -143,12 +144,7 @@ async def open_relay(
             "--", remote.path,
         ),
         run_id=run_id,
-        environment=remote.environment,
-        secrets={
-            "RCLONE_CONFIG": remote.config,
-            "RCLONE_HTPASSWD": _htpasswd(password),
-            **remote.secrets,
-        },
+        secrets={**remote.secrets, "RCLONE_HTPASSWD": _htpasswd(password)},
     )  # fmt: skip
     log = Log()
     async with runner.start(program) as process:

@@ -21,7 +21,7 @@ from holdfast.catalog.store import (
 )
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.runs import RunRow
-from holdfast.catalog.verifying import record_check
+from holdfast.catalog.verifying import record_check, record_repair
 from holdfast.events.base import AwareTime
 from holdfast.events.run import (
     CheckResult,
@@ -33,6 +33,7 @@ from holdfast.events.run import (
     InitResult,
     Operation,
     ProbeResult,
+    ProtectionTestResult,
     PruneResult,
     RebuildResult,
     RotatePasswordResult,
@@ -145,12 +146,16 @@ async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now:
                 await snapshots.replace(connection, destination_id, replaced)
                 # Copies that went again, and what was left out, are data of no snapshot.
                 await destinations.prune_needed(connection, destination_id)
+                if event.status is RunStatus.SUCCESS:
+                    await record_repair(connection, destination_id, event, now)
             case Operation.PRUNE, PruneResult(repository_size=size):
                 await destinations.pruned(connection, destination_id, size, now)
             case Operation.CHECK, CheckResult() as result:
                 await record_check(connection, destination_id, event, result, now)
             case Operation.ROTATE_PASSWORD, RotatePasswordResult():
                 await passwords.drop_old(connection, destination_id)
+            case Operation.PROTECTION_TEST, ProtectionTestResult() as result:
+                await destinations.protection_tested(connection, destination_id, result, now)
             case Operation.BACKUP, _ if event.status is not RunStatus.SUCCESS:
                 # A backup that broke off leaves packs that no snapshot needs.
                 await destinations.prune_needed(connection, destination_id)

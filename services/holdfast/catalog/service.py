@@ -106,6 +106,7 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.AddDestination, destinations.answer_add_destination, deps),
         answer(queries.ListDestinations, destinations.answer_list_destinations, deps),
         answer(queries.GetDestination, destinations.answer_get_destination, deps),
+        answer(queries.TestProtection, destinations.answer_test_protection, deps),
         answer(queries.UpdateDestination, destinations.answer_update_destination, deps),
         answer(queries.ImportSnapshots, destinations.answer_import_snapshots, deps),
         answer(queries.RemoveDestination, destinations.answer_remove_destination, deps),

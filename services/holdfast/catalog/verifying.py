@@ -10,7 +10,7 @@ from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.verification import PromiseRow
 from holdfast.events.checks import ReadData
 from holdfast.events.due import CheckDue
-from holdfast.events.repository import RepositoryDamaged
+from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import CheckResult, Operation, RunCompleted, Trigger
 from holdfast.events.work import CheckRequested
 from holdfast.kernel.ids import derived_id
@@ -20,6 +20,9 @@ log = Log("catalog")
 
 Parts = tuple[int, tuple[int, ...]]
 """Into how many the data is divided, and which of them are read."""
+
+
+EVERYTHING: Parts = (1, (1,))
 
 
 async def queue_due_check(connection: Connection, event: CheckDue, deps: Deps) -> None:
@@ -59,7 +62,7 @@ async def asked_parts(
         case ReadData.NONE:
             return 0, ()
         case ReadData.ALL:
-            return 1, (1,)
+            return EVERYTHING
     parts = rotation_of(promise).parts
     packs = [each.pack for each in await verification.damage(connection, destination_id)]
     damaged = sorted({part_of(pack, parts) for pack in packs if pack})
@@ -116,7 +119,7 @@ async def record_check(
             connection, destination_id, result.parts, result.read, event.started_at, run_id
         )
     if result.sound:
-        await verification.clear_damage(connection, destination_id, result.parts, result.read, now)
+        await _mended(connection, destination_id, event.run_id, result.parts, result.read, now)
         return
     packs = result.damaged_packs + result.missing_packs
     new = await verification.add_damage(
@@ -141,5 +144,43 @@ async def record_check(
             run_id=run_id,
             packs=tuple(pack for pack in new if pack),
             restic_snapshot_ids=result.restic_snapshot_ids,
+        ),
+    )
+
+
+async def record_repair(
+    connection: Connection, destination_id: UUID, event: RunCompleted, now: datetime
+) -> None:
+    """A repair that succeeded has read every byte at its end."""
+    await verification.was_checked(connection, destination_id, event.started_at)
+    await verification.add_readings(
+        connection, destination_id, *EVERYTHING, event.started_at, event.run_id
+    )
+    await _mended(connection, destination_id, event.run_id, *EVERYTHING, now)
+
+
+async def _mended(
+    connection: Connection,
+    destination_id: UUID,
+    run_id: UUID,
+    parts: int,
+    read: tuple[int, ...],
+    now: datetime,
+) -> None:
+    """Take back the damage that a sound look would have seen, and say so."""
+    cleared = await verification.clear_damage(connection, destination_id, parts, read, now)
+    if not cleared:
+        return
+    name = (await destinations.addresses(connection, [destination_id]))[destination_id].name
+    await outbox.add(
+        connection,
+        RepositoryMended(
+            event_id=derived_id(RepositoryMended.TYPE, run_id, destination_id),
+            occurred_at=now,
+            destination_id=destination_id,
+            destination_name=name,
+            run_id=run_id,
+            packs=tuple(pack for pack in cleared if pack),
+            still_damaged=len(await verification.damage(connection, destination_id)),
         ),
     )

@@ -10,7 +10,7 @@ import click
 
 from holdfast.cli.destination_group import destination
 from holdfast.cli.key_groups import keys, recovery_kit
-from holdfast.cli.options import DATA
+from holdfast.cli.options import DATA, FILE
 from holdfast.kernel.errors import HoldfastError
 
 
@@ -157,7 +157,7 @@ def status() -> None:
 
 PASSPHRASE = click.option(
     "--passphrase-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     help="Holds the passphrase of the secrets; without it you are asked.",
 )
 
@@ -176,7 +176,7 @@ def export(out: Path | None, passphrase_file: Path | None, without_secrets: bool
 
 
 @main.command("import")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", type=FILE)
 @click.option(
     "--from",
     "tool",
@@ -204,23 +204,45 @@ def import_(
     multiple=True,
     required=True,
     metavar="REPOSITORY",
-    help="As restic writes it: /path, or s3:https://host/bucket/prefix; may be given again.",
+    help="As restic writes it: /path, s3:https://host/bucket/prefix or sftp:user@host:/path; "
+    "may be given again.",
 )
 @click.option(
     "--password-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     multiple=True,
     help="The repository's password, one file for each --from; otherwise you are asked.",
 )
-def rebuild(repositories: tuple[str, ...], password_file: tuple[Path, ...]) -> None:
+@click.option("--sftp-key", type=FILE, help="The private key for SFTP servers.")
+@click.option("--sftp-password-file", type=FILE, help="The password for SFTP servers.")
+@click.option(
+    "--sftp-host-key",
+    default="",
+    metavar="KEY",
+    help="What the server must show, a public key or SHA256:…; otherwise the first is trusted.",
+)
+def rebuild(
+    repositories: tuple[str, ...],
+    password_file: tuple[Path, ...],
+    sftp_key: Path | None,
+    sftp_password_file: Path | None,
+    sftp_host_key: str,
+) -> None:
     """Bring apps, settings and history back from the repositories alone.
 
     For an empty instance, after the loss of the database.  S3 keys are taken from
     AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
     """
+    from holdfast.cli.rebuild import first_line
     from holdfast.cli.rebuild import rebuild as run_rebuild
+    from holdfast.cli.repositories import SftpLogin
 
-    sys.exit(run_rebuild(repositories, password_file))
+    login = SftpLogin(
+        private_key="" if sftp_key is None else sftp_key.read_text(encoding="utf-8"),
+        password="" if sftp_password_file is None else first_line(sftp_password_file),
+        host_key=sftp_host_key,
+    )
+    sys.exit(run_rebuild(repositories, password_file, login))
 
 
 @main.command()

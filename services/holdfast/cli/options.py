@@ -4,6 +4,9 @@ from pathlib import Path
 
 import click
 
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+"""A file that is there."""
+
 DATA = click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
@@ -12,6 +15,6 @@ DATA = click.option(
 
 PASSPHRASE_FILE = click.option(
     "--passphrase-file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     help="The passphrase is the file's first line; without it you are asked.",
 )

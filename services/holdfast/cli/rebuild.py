@@ -14,7 +14,7 @@ from holdfast.cli.commands import Apps, Configurations, console, report
 from holdfast.cli.follow import follow_run
 from holdfast.cli.importers import Found
 from holdfast.cli.portable import as_body, device_of, send
-from holdfast.cli.repositories import destination_of, secrets_of
+from holdfast.cli.repositories import NO_LOGIN, SftpLogin, destination_of, secrets_of
 from holdfast.events.portable import Export, PortableDevice
 from holdfast.events.queries import Verdict
 from holdfast.events.run import RebuildResult, RunStatus
@@ -23,7 +23,9 @@ from holdfast.kernel.errors import ConflictError, InvalidRequestError
 from holdfast.kernel.ids import derived_id
 
 
-def rebuild(repositories: Sequence[str], password_files: Sequence[Path]) -> int:
+def rebuild(
+    repositories: Sequence[str], password_files: Sequence[Path], sftp: SftpLogin = NO_LOGIN
+) -> int:
     """All repositories are added first, so that the settings of one find the others.
 
     0 when everything came back that was there.
@@ -33,14 +35,14 @@ def rebuild(repositories: Sequence[str], password_files: Sequence[Path]) -> int:
             "There are not as many password files as repositories.",
             guidance="Give --password-file once for each --from, in the same order.",
         )
-    passwords = [path.read_text(encoding="utf-8").rstrip("\r\n") for path in password_files] or [
+    passwords = [first_line(path) for path in password_files] or [
         click.prompt(f"Password of {each}", hide_input=True, err=True) for each in repositories
     ]
     with GatewayClient.find() as client:
         device = device_of(client)
         added = []
         for url, password in zip(repositories, passwords, strict=True):
-            destination_id, code = _add(client, device, url, password)
+            destination_id, code = _add(client, device, url, password, sftp)
             if code:
                 return code
             added.append(destination_id)
@@ -49,8 +51,13 @@ def rebuild(repositories: Sequence[str], password_files: Sequence[Path]) -> int:
     return max(codes)
 
 
+def first_line(path: Path) -> str:
+    """A password, from its file."""
+    return path.read_text(encoding="utf-8").rstrip("\r\n")
+
+
 def _add(
-    client: GatewayClient, device: PortableDevice, url: str, password: str
+    client: GatewayClient, device: PortableDevice, url: str, password: str, sftp: SftpLogin
 ) -> tuple[UUID, int]:
     """The destination, which may be there from an attempt before, and whether it opens."""
     now = datetime.now(UTC)
@@ -61,8 +68,9 @@ def _add(
         device,
         now,
         region=os.environ.get("AWS_DEFAULT_REGION", ""),
+        sftp=sftp,
     )
-    secrets = secrets_of(destination, password, os.environ)
+    secrets = secrets_of(destination, password, os.environ, sftp)
     found = Found(
         export=Export(
             instance_id=UUID(int=0),

@@ -6,12 +6,31 @@ from datetime import datetime
 from pathlib import PurePosixPath
 from uuid import UUID
 
+import msgspec
+
 from holdfast.events.portable import PortableDestination, PortableDevice
 from holdfast.events.work import DestinationSecrets, DestinationType
 from holdfast.kernel.errors import InvalidRequestError
 
 _S3 = re.compile(r"s3:(?://)?(?P<endpoint>https?://[^/]+|[^/]+)/(?P<bucket>[^/]+)/?(?P<prefix>.*)")
+_SFTP = re.compile(
+    r"sftp:(?://(?P<user>[^@/]+)@(?P<host>\[[^\]]+\]|[^:/]+)(?::(?P<port>\d+))?/(?P<path>.+)"
+    r"|(?P<user2>[^@/]+)@(?P<host2>\[[^\]]+\]|[^:/]+):(?P<path2>.+))"
+)
+"""restic's two forms; after the host of the first, a path from the root has two slashes."""
 _OTHERS = re.compile(r"(azure|b2|gs|rclone|rest|sftp|swift):.*")
+
+
+class SftpLogin(msgspec.Struct, frozen=True, kw_only=True):
+    """What opens SFTP servers, and what they must show."""
+
+    private_key: str = ""
+    password: str = ""
+    host_key: str = ""
+    """A public key or its fingerprint; empty: the first one shown is trusted."""
+
+
+NO_LOGIN = SftpLogin()
 
 
 class UnsupportedRepositoryError(InvalidRequestError):
@@ -29,8 +48,11 @@ def destination_of(
     *,
     region: str = "",
     base: PurePosixPath | None = None,
+    sftp: SftpLogin | None = None,
 ) -> PortableDestination:
     """The destination at *url*; a relative path starts at *base*.
+
+    SFTP only with a login: what another tool uses, SSH's own settings, is not ours to read.
 
     Raises UnsupportedRepositoryError, whose message says what to do instead.
     """
@@ -44,6 +66,18 @@ def destination_of(
             s3_bucket=found["bucket"],
             s3_prefix=found["prefix"].strip("/"),
             s3_region=region,
+        )
+    if sftp is not None and (found := _SFTP.fullmatch(url)):
+        return PortableDestination(
+            id=destination_id,
+            created_at=now,
+            name=name,
+            type=DestinationType.SFTP,
+            sftp_user=found["user"] or found["user2"],
+            sftp_host=(found["host"] or found["host2"]).strip("[]"),
+            sftp_port=int(found["port"] or 22),
+            sftp_path=found["path"] or found["path2"],
+            sftp_host_key=sftp.host_key,
         )
     if other := _OTHERS.fullmatch(url):
         # Not the address: a REST server's may hold a password.
@@ -69,11 +103,23 @@ def destination_of(
 
 
 def secrets_of(
-    destination: PortableDestination, password: str, environment: Mapping[str, str]
+    destination: PortableDestination,
+    password: str,
+    environment: Mapping[str, str],
+    sftp: SftpLogin = NO_LOGIN,
 ) -> DestinationSecrets:
     """What opens it.  Raises UnsupportedRepositoryError when something is missing."""
     if not password:
         raise UnsupportedRepositoryError("Its password is not known.")
+    if destination.type is DestinationType.SFTP:
+        if not (sftp.private_key or sftp.password):
+            raise UnsupportedRepositoryError(
+                "Its server's login is not known.",
+                guidance="Give --sftp-key or --sftp-password-file.",
+            )
+        return DestinationSecrets(
+            repo_password=password, sftp_password=sftp.password, sftp_private_key=sftp.private_key
+        )
     if destination.type is not DestinationType.S3:
         return DestinationSecrets(repo_password=password)
     access, secret = (

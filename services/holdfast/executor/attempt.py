@@ -1,8 +1,7 @@
 """One claimed run: what an operation has at hand while it works."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,7 +30,7 @@ from holdfast.restic import Restic
 from holdfast.secretbox.envelope import ReceiverKey
 from holdfast.storage.base import Backend
 from holdfast.storage.objects import Objects
-from holdfast.storage.rclone import find_rclone
+from holdfast.storage.rclone import find_rclone, purge
 from holdfast.storage.relay import Relay, open_relay
 from holdfast.storage.s3_lock import S3Vault
 from holdfast.telemetry.logs import Log
@@ -115,29 +114,13 @@ class Attempt:
         return Restic(
             self.deps.restic,
             self.deps.runner,
-            repository_of(address, self.secrets_of(address), cache),
+            repository_of(address, self.secrets_of(address), cache, self.deps.now()),
             run_id=str(self.work.run_id),
         )
 
     def storage(self, address: DestinationAddress, *, parent: str = "") -> Backend:
         """The place itself, without restic; see ``storage_of``."""
         return storage_of(address, self.secrets_of(address), parent=parent)
-
-    @contextlib.asynccontextmanager
-    async def relay(
-        self, address: DestinationAddress, *, append_only: bool
-    ) -> AsyncIterator[Relay]:
-        """A relay to the storage while the block lasts.  Raises as ``open_relay``."""
-        target = target_of(address, self.secrets_of(address))
-        opened = open_relay(
-            find_rclone(self.deps.rclone),
-            self.deps.runner,
-            target,
-            append_only=append_only,
-            run_id=str(self.work.run_id),
-        )
-        async with opened as relay:
-            yield relay
 
     def upkeep(self, address: DestinationAddress, *, parent: str = "") -> Backend:
         """The same with the keys that may delete, if the run was given any of their own."""
@@ -158,6 +141,24 @@ class Attempt:
     def password(self, address: DestinationAddress) -> Secret:
         """What opens the repository's keys."""
         return Secret(self.secrets_of(address).repo_password)
+
+    def relay(
+        self, address: DestinationAddress, *, append_only: bool
+    ) -> AbstractAsyncContextManager[Relay]:
+        """A relay to the storage while the block lasts.  Raises as ``open_relay``."""
+        return open_relay(
+            find_rclone(self.deps.rclone),
+            self.deps.runner,
+            target_of(address, self.secrets_of(address)),
+            append_only=append_only,
+            run_id=str(self.work.run_id),
+        )
+
+    async def purge(self, address: DestinationAddress, folder: str) -> None:
+        """Delete a folder of ours at the destination.  Raises as ``purge``."""
+        target = target_of(address, self.secrets_of(address))
+        rclone = find_rclone(self.deps.rclone)
+        await purge(rclone, self.deps.runner, target, folder, run_id=str(self.work.run_id))
 
     def all_secrets(self) -> list[Secret]:
         """What must be in no text."""

@@ -1,12 +1,15 @@
 """Bringing a snapshot from one destination of a run to another."""
 
+from contextlib import AsyncExitStack
+
 from holdfast.events.snapshot import Way
 from holdfast.events.work import DestinationAddress, FanOut
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import run_tag
 from holdfast.executor.mirror import Copyable, mirror
-from holdfast.executor.reach import reach
+from holdfast.executor.reach import append_only, as_source, reach
 from holdfast.kernel.errors import HoldfastError
+from holdfast.restic import Restic
 from holdfast.restic.commands import copy, snapshots
 from holdfast.restic.commands.copy import CopyOptions
 from holdfast.restic.commands.snapshots import Snapshot, SnapshotsOptions
@@ -33,9 +36,8 @@ async def copied_from(
         way = Way.COPY
         if fan_out is FanOut.MIRROR and await _mirrored(attempt, source, made, target):
             way = Way.MIRROR
-        options = CopyOptions(source=source_restic.repository, snapshot_ids=(made.snapshot_id,))
         restic = attempt.restic(target)
-        await copy.bring(restic, options)
+        await _copy(attempt, source, source_restic, target, restic, made.snapshot_id)
         tag = run_tag(attempt.work.run_id)
         return (await snapshots.run(restic, SnapshotsOptions(tags=(tag,))))[-1], way
     except RepositoryLockedError:
@@ -50,6 +52,29 @@ async def copied_from(
             detail=getattr(error, "detail", ""),
         )
         return None
+
+
+async def _copy(
+    attempt: Attempt,
+    source: DestinationAddress,
+    source_restic: Restic,
+    target: DestinationAddress,
+    restic: Restic,
+    snapshot_id: str,
+) -> None:
+    """Into an append-only destination through its relay, like any backup."""
+    async with AsyncExitStack() as open_ones:
+        relay = None
+        if target.append_only:
+            relay, restic = await open_ones.enter_async_context(
+                append_only(attempt, target, restic)
+            )
+        readable = await open_ones.enter_async_context(
+            as_source(attempt, source, source_restic, restic)
+        )
+        options = CopyOptions(source=readable.repository, snapshot_ids=(snapshot_id,))
+        bringing = copy.bring(restic, options)
+        await (bringing if relay is None else relay.while_it_lives(bringing))
 
 
 async def _mirrored(

@@ -21,6 +21,7 @@ from holdfast.events.work import (
     ImportRequested,
     InitRequested,
     ProbeRequested,
+    ProtectionTestRequested,
     ProtectRequested,
     PruneAdmitted,
     RebuildRequested,
@@ -56,6 +57,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     ProtectRequested: Operation.PROTECT,
     UndeleteRequested: Operation.UNDELETE,
     HealRequested: Operation.HEAL,
+    ProtectionTestRequested: Operation.PROTECTION_TEST,
 }
 
 

@@ -4,7 +4,7 @@ With them, and the tags of the snapshots, an instance can be rebuilt from the re
 They hold no secrets.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
@@ -95,6 +95,17 @@ async def newest(restic: Restic) -> Export | None:
             guidance="They may be a later release's: update Holdfast first.",
             detail=str(error),
         ) from error
+
+
+async def renew(
+    attempt: Attempt, address: DestinationAddress, restic: Restic, lost: Sequence[str]
+) -> None:
+    """Settings that cannot be read any more go; the next backup carries them anew."""
+    if not lost:
+        return
+    # In this order: who dies in between has them written once too often.
+    await attempt.ask(ManifestKept(destination_id=address.destination_id, digest=""))
+    await forget.run(restic, ForgetOptions(snapshot_ids=tuple(lost)))
 
 
 async def drop_old(restic: Restic) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from holdfast.events.queries import ListSnapshots
 from holdfast.events.views import SnapshotView
 from holdfast.events.work import DestinationAddress
+from holdfast.executor import manifest
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import run_tag
 from holdfast.executor.locks import unless_locked
@@ -20,6 +21,7 @@ from holdfast.restic.commands.hold import shared_lock
 from holdfast.restic.commands.snapshots import Snapshot
 from holdfast.restic.commands.stats import StatsOptions
 from holdfast.restic.errors import RepositoryLockedError, ResticError
+from holdfast.restic.tags import MANIFEST
 from holdfast.storage.objects import Objects, path_of
 from holdfast.telemetry.logs import Log
 
@@ -93,10 +95,12 @@ async def mend_snapshots(
 
 async def _wanted(attempt: Attempt, address: DestinationAddress, restic: Restic) -> list[Wanted]:
     here = {each.id: each for each in await snapshots.run(restic)}
+    hurt = [each for each in here.values() if not await is_whole(restic, each.id)]
+    await manifest.renew(attempt, address, restic, [each.id for each in hurt if _is_settings(each)])
     wanted = [
         Wanted(id=each.id, run=_run_of(each), is_here=True, tree=each.tree)
-        for each in here.values()
-        if not await is_whole(restic, each.id)
+        for each in hurt
+        if not _is_settings(each)
     ]
     wanted += [
         Wanted(id=row.restic_snapshot_id, run=run_tag(row.run_id), is_here=False)
@@ -104,6 +108,10 @@ async def _wanted(attempt: Attempt, address: DestinationAddress, restic: Restic)
         if row.restic_snapshot_id and row.restic_snapshot_id not in here
     ]
     return wanted
+
+
+def _is_settings(snapshot: Snapshot) -> bool:
+    return MANIFEST in snapshot.tags
 
 
 async def _on_record(attempt: Attempt, address: DestinationAddress) -> list[SnapshotView]:

@@ -1,14 +1,21 @@
 """Getting to a repository: seconds when it is away, where restic alone tries for a quarter of
 an hour."""
 
+import contextlib
+from collections.abc import AsyncIterator
+
+import msgspec
+
 from holdfast.events.work import DestinationAddress
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.takeover import clear_predecessors_lock
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import config
+from holdfast.restic.environment import can_be_both
 from holdfast.restic.errors import WrongPasswordError
 from holdfast.storage.base import Found
+from holdfast.storage.relay import Relay
 
 
 class RepositoryMissingError(HoldfastError):
@@ -56,6 +63,44 @@ async def recognise(restic: Restic, address: DestinationAddress, found: Found) -
         if address.config_digest:
             raise OtherRepositoryError(detail=error.detail) from error
         raise
+
+
+@contextlib.asynccontextmanager
+async def append_only(
+    attempt: Attempt, address: DestinationAddress, direct: Restic
+) -> AsyncIterator[tuple[Relay, Restic]]:
+    """The repository of *direct* through an append-only relay, while the block lasts.
+
+    The restic inside has the repository's password, and none of the storage's credentials.
+    """
+    async with attempt.relay(address, append_only=True) as relay:
+        repository = msgspec.structs.replace(
+            direct.repository,
+            url=relay.repository_url(),
+            s3=None,
+            sftp=None,
+            ca_certificates="",
+            options=(),
+        )
+        yield (
+            relay,
+            Restic(direct.binary, direct.runner, repository, run_id=direct.run_id),
+        )
+
+
+@contextlib.asynccontextmanager
+async def as_source(
+    attempt: Attempt, address: DestinationAddress, direct: Restic, into: Restic
+) -> AsyncIterator[Restic]:
+    """*direct*, so that one restic can read from it and write to *into*.
+
+    Where both need credentials of their own it is reached through a relay.
+    """
+    if can_be_both(direct.repository, into.repository):
+        yield direct
+        return
+    async with append_only(attempt, address, direct) as (_, relayed):
+        yield relayed
 
 
 async def identify(restic: Restic, address: DestinationAddress) -> str:

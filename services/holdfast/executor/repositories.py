@@ -1,10 +1,12 @@
 """From a destination's address and secrets to what restic and storage take."""
 
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from holdfast.events.limits import Compression
 from holdfast.events.work import (
     DestinationAddress,
     DestinationSecrets,
@@ -12,6 +14,7 @@ from holdfast.events.work import (
     DeviceAddress,
     S3Addressing,
 )
+from holdfast.executor.limits import rates_at
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 from holdfast.restic import Repository, S3Access, SftpAccess
@@ -52,10 +55,12 @@ def objects_of(
 
 
 def repository_of(
-    address: DestinationAddress, secrets: DestinationSecrets, cache: Path
+    address: DestinationAddress, secrets: DestinationSecrets, cache: Path, at: datetime
 ) -> Repository:
-    """The restic repository at *address*."""
+    """The restic repository at *address*, with the limits that hold *at* a time."""
     target = target_of(address, secrets)
+    limits = address.limits
+    upload, download = rates_at(limits, at)
     return Repository(
         url=open_backend(target).repository_url,
         password=Secret(secrets.repo_password),
@@ -63,6 +68,10 @@ def repository_of(
         sftp=_sftp_access(target) if isinstance(target, SftpTarget) else None,
         cache_dir=str(cache),
         ca_certificates=address.s3_ca_certificate,
+        upload_limit=upload,
+        download_limit=download,
+        compression="" if limits.compression is Compression.AUTO else limits.compression.value,
+        pack_size=limits.pack_size_mib,
     )
 
 
@@ -133,7 +142,7 @@ def _sftp_access(target: SftpTarget) -> SftpAccess:
 def target_of(
     address: DestinationAddress, secrets: DestinationSecrets, *, parent: str = ""
 ) -> Target:
-    """What a storage needs to know."""
+    """What a storage needs to know.  Raises UnsupportedDestinationError."""
     match address.type:
         case DestinationType.LOCAL:
             return LocalTarget(path=address.local_path, parent=parent)

@@ -26,6 +26,7 @@ async def build(runtime: Runtime) -> Service:
             # Of this process alone, in memory alone: what is sealed to it dies with it.
             key=ReceiverKey.generate(),
             restic=find_restic(settings.restic),
+            rclone=settings.rclone,
             runner=LocalRunner(notes=notes_in(settings.cache)),
             site=settings.site,
             slots=settings.executor_slots,

@@ -16,6 +16,7 @@ import msgspec
 
 from holdfast.events.work import DestinationAddress, DestinationType, DeviceAddress
 from holdfast.executor.attempt import Attempt, in_thread
+from holdfast.executor.reach import append_only
 from holdfast.executor.repositories import login_of
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Repository, Restic
@@ -79,12 +80,15 @@ async def with_restic(
     *direct* is the one of this machine, for the same repository.
     """
     host = attempt.host
-    if host is None:
+    if host is None and not address.append_only:
         return await use(direct)
+    if host is None:
+        async with append_only(attempt, address, direct) as (relay, relayed):
+            return await relay.while_it_lives(use(relayed))
     repository = msgspec.structs.replace(
         direct.repository, cache_dir=f"{host.cache}/repositories/{address.destination_id}"
     )
-    if address.type is DestinationType.S3:
+    if address.type is DestinationType.S3 and not address.append_only:
         return await use(_restic_at(host, repository, direct))
     async with attempt.relay(address, append_only=True) as relay:
         port = urlsplit(relay.address).port or 0
@@ -92,6 +96,7 @@ async def with_restic(
             repository = msgspec.structs.replace(
                 repository,
                 url=relay.repository_url().replace(f":{port}/", f":{there}/"),
+                s3=None,
                 sftp=None,
                 ca_certificates="",
             )

@@ -97,6 +97,7 @@ SHOWN = (
     destinations.SftpDestinationRequest,
     destinations.DestinationPatch,
     destinations.DestinationList,
+    destinations.DestinationPatch,
     destinations.TestOutcome,
     devices.DeviceRequest,
     devices.DevicePatch,

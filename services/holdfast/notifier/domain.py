@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime
-from holdfast.events.repository import RepositoryDamaged
+from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
 from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.kernel.ids import derived_id
@@ -26,7 +26,8 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
     """The same for the same run and outcome, however often it is sent."""
     type: str
-    """``<operation>.succeeded``, ``.partial`` or ``.failed``; ``repository.damaged``;
+    """``<operation>.succeeded``, ``.partial`` or ``.failed``; ``repository.damaged``
+    or ``.mended``;
     ``replicas.differ``."""
     title: str
     text: str
@@ -117,6 +118,24 @@ def damage_message(event: RepositoryDamaged) -> Message:
         app_name="",
         status=RunStatus.FAILED,
         failure=failure,
+        occurred_at=event.occurred_at,
+    )
+
+
+def mended_message(event: RepositoryMended) -> Message | None:
+    """What is told when nothing is left of the damage that was told of; None: some is."""
+    if event.still_damaged:
+        return None
+    return Message(
+        id=derived_id("message", event.event_id),
+        type=event.TYPE,
+        title=f"The repository at {event.destination_name} is whole again",
+        text="What was damaged has been read, and is as it was written.",
+        severity=Severity.INFO,
+        run_id=event.run_id,
+        app_name="",
+        status=RunStatus.SUCCESS,
+        failure=None,
         occurred_at=event.occurred_at,
     )
 

@@ -1,13 +1,20 @@
-"""What the notifier hears: that a run ended, that a repository is damaged, that copies differ."""
+"""What the notifier hears: that a run ended, that a repository is damaged or whole again, that
+copies differ."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdfast.events.repository import RepositoryDamaged
+from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import RunCompleted
 from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.notifier.channels.base import Channel
-from holdfast.notifier.domain import Message, damage_message, message_of, message_of_difference
+from holdfast.notifier.domain import (
+    Message,
+    damage_message,
+    mended_message,
+    message_of,
+    message_of_difference,
+)
 
 
 @dataclass(frozen=True)
@@ -29,12 +36,18 @@ async def on_repository_damaged(event: RepositoryDamaged, deps: Deps) -> None:
     await _tell(damage_message(event), deps)
 
 
-async def _tell(message: Message, deps: Deps) -> None:
-    for channel in deps.channels:
-        await channel.send(message)
+async def on_repository_mended(event: RepositoryMended, deps: Deps) -> None:
+    """Tell that it is over.  Raises DeliveryError, and the event comes again later."""
+    message = mended_message(event)
+    if message is not None:
+        await _tell(message, deps)
 
 
 async def on_replicas_differ(event: ReplicasDiffer, deps: Deps) -> None:
-    """Tell it to everybody.  Raises DeliveryError, and the event comes again later."""
+    """Tell of a difference.  Raises DeliveryError, and the event comes again later."""
+    await _tell(message_of_difference(event), deps)
+
+
+async def _tell(message: Message, deps: Deps) -> None:
     for channel in deps.channels:
-        await channel.send(message_of_difference(event))
+        await channel.send(message)

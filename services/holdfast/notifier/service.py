@@ -1,6 +1,6 @@
 """The notifier: hears how runs ended, tells people and programs."""
 
-from holdfast.events.repository import RepositoryDamaged
+from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import RunCompleted
 from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.notifier.channels.webhook import WebhookChannel
@@ -8,6 +8,7 @@ from holdfast.notifier.handlers import (
     Deps,
     on_replicas_differ,
     on_repository_damaged,
+    on_repository_mended,
     on_run_completed,
 )
 from holdfast.notifier.webhook_secret import load_or_create_webhook_secret
@@ -31,6 +32,7 @@ async def build(runtime: Runtime) -> Service:
         hears=[
             hear(RunCompleted, on_run_completed, deps, only_new=True),
             hear(RepositoryDamaged, on_repository_damaged, deps, only_new=True),
+            hear(RepositoryMended, on_repository_mended, deps, only_new=True),
             hear(ReplicasDiffer, on_replicas_differ, deps, only_new=True),
         ],
         closes=[channel.close for channel in channels],

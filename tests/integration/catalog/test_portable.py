@@ -258,6 +258,7 @@ NOT_CARRIED = {
         "last_pruned_at", "prune_needed", "repository_size", "updated_at",
         "manifest_digest", "last_check_due_at", "checked_at", "verify_since", "in_recovery_kit",
         "next_password", "old_password", "s3_has_maintenance", "protect_due_at", "protected_at",
+        "protects_from", "protection_tested_at",
     },
     "policy": {"schedule_changed_at", "updated_at"},
     "configuration": {"enabled_at", "deleted_at", "updated_at"},

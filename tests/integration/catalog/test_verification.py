@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from holdfast.catalog.answers.destinations import answer_get_destination
+from holdfast.catalog.answers.destinations import answer_get_destination, answer_heal_destination
 from holdfast.catalog.answers.verification import (
     answer_check_destination,
     answer_get_destination_stats,
@@ -24,6 +24,7 @@ from holdfast.events.queries import (
     GetDestination,
     GetDestinationStats,
     GetVerification,
+    HealDestination,
     ListPrices,
     SetPrice,
     SetVerification,
@@ -31,6 +32,7 @@ from holdfast.events.queries import (
 from holdfast.events.run import (
     CheckResult,
     Failure,
+    HealResult,
     Operation,
     PruneResult,
     RepositoryStats,
@@ -97,6 +99,10 @@ async def seen(deps: Deps, destination_id: UUID) -> VerificationView:
 
 async def damage_told(deps: Deps) -> list[dict[str, Any]]:
     return [event for type_, event in await published(deps) if type_ == "repository.damaged"]
+
+
+async def mended_told(deps: Deps) -> list[dict[str, Any]]:
+    return [event for type_, event in await published(deps) if type_ == "repository.mended"]
 
 
 async def test_the_daily_check_reads_the_next_part_and_coverage_grows(
@@ -203,9 +209,33 @@ async def test_damage_is_told_once_and_taken_back_by_a_sound_look_at_its_part(
     assert (still.damaged_packs, still.damaged_snapshot_ids) == ((PACK,), (SNAPSHOT,))
     assert work["read"] == [part]
     assert (mended.health, mended.damaged_since) == (Health.OK, None)
+    (event,) = await mended_told(deps)
+    assert (event["packs"], event["still_damaged"]) == ([PACK], 0)
     # The same damage again is new damage.
     await check_by_hand(deps, clock, destination_id, ReadData.ALL, **found)
     assert len(await damage_told(deps)) == 2
+
+
+async def test_a_repair_that_succeeds_takes_all_damage_back(deps: Deps, clock: Clock) -> None:
+    destination_id = await ready_destination(deps, "A")
+    await ready_destination(deps, "B")
+    found = {"sound": False, "damaged_packs": (PACK,), "restic_snapshot_ids": (SNAPSHOT,)}
+    await check_by_hand(deps, clock, destination_id, ReadData.ALL, **found)
+    clock.advance(hours=1)
+
+    for status, health in ((RunStatus.PARTIAL, Health.DAMAGED), (RunStatus.SUCCESS, Health.OK)):
+        accepted = await answer_heal_destination(
+            HealDestination(destination_id=destination_id), deps
+        )
+        run = await run_of(deps, accepted.run_id)
+        claim = (await claimed(deps, run.id)).claim
+        await on_run_completed(
+            run_ended(run, claim, clock(), status=status, result=HealResult()), deps
+        )
+        assert (await seen(deps, destination_id)).health is health
+
+    (event,) = await mended_told(deps)
+    assert (event["packs"], event["still_damaged"]) == ([PACK], 0)
 
 
 async def test_another_part_takes_back_no_damage_but_structure_is_always_looked_at(

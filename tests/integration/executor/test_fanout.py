@@ -18,15 +18,31 @@ from holdfast.kernel.clock import utc_now
 from holdfast.restic.commands import backup, check, config, forget, prune, snapshots
 from holdfast.restic.commands.check import CheckOptions
 from holdfast.restic.commands.forget import ForgetOptions
-from support.executor import Bench, Place, backup_of, init_of, local_place, row_of, s3_place
+from support.executor import (
+    Bench,
+    Place,
+    backup_of,
+    init_of,
+    local_place,
+    row_of,
+    s3_place,
+    sftp_place,
+)
 from support.locks import forged_lock
 from support.servers import RcloneS3
+from support.sshd import Sshd
 from support.trees import make_tree
 
 pytestmark = pytest.mark.restic
 
 
-@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])
+@pytest.fixture(
+    params=[
+        "local",
+        pytest.param("s3", marks=pytest.mark.s3),
+        pytest.param("sftp", marks=pytest.mark.sftp),
+    ]
+)
 def second(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     """A further place of each kind, without a repository yet."""
     return new_place(request, tmp_path, request.param)
@@ -36,6 +52,9 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path, kind: str) -> Plac
     if kind == "local":
         (tmp_path / "usb").mkdir()
         return local_place(tmp_path / "usb", "usb")
+    if kind == "sftp":
+        (tmp_path / "synology").mkdir()
+        return sftp_place(request.getfixturevalue("sshd"), tmp_path / "synology")
     server: Any = request.getfixturevalue("s3_server")
     return s3_place(server, f"bucket-{uuid4().hex[:12]}")
 
@@ -315,10 +334,10 @@ async def test_a_foreign_prune_at_the_source_is_waited_for(
 
 
 @pytest.mark.s3
-async def test_two_sets_of_s3_keys_do_not_stop_a_backup(
+async def test_two_providers_with_keys_of_their_own_are_mirrored(
     bench: Bench, data: Path, s3_server: RcloneS3, second_s3_server: RcloneS3
 ) -> None:
-    """restic copies between no two of them; the packs are carried, and the source read again."""
+    """One restic knows one set of keys: it reads the first through a relay."""
     one = await bench.initialise(s3_place(s3_server, f"bucket-{uuid4().hex[:12]}", "one"))
     two = s3_place(second_s3_server, f"bucket-{uuid4().hex[:12]}", "two")
     await bench.initialise(two, first=one)
@@ -326,8 +345,29 @@ async def test_two_sets_of_s3_keys_do_not_stop_a_backup(
     run = await bench.outcome(backup_of([data], one, two, fan_out=FanOut.MIRROR))
 
     assert run.status is RunStatus.SUCCESS, run.failure
-    assert completed(bench, two).way is Way.BACKUP
+    assert completed(bench, two).way is Way.MIRROR
+    assert completed(bench, two).tree == completed(bench, one).tree
     await sound(bench, one, two)
+
+
+@pytest.mark.sftp
+@pytest.mark.parametrize("append_only", [False, True])
+async def test_what_is_on_an_sftp_server_is_copied_from_there(
+    bench: Bench, data: Path, sshd: Sshd, tmp_path: Path, append_only: bool
+) -> None:
+    for each in ("synology", "usb"):
+        (tmp_path / each).mkdir()
+    first = await bench.initialise(sftp_place(sshd, tmp_path / "synology"))
+    # Strangers: nothing but restic can bring a snapshot from one to the other.
+    second = await bench.initialise(local_place(tmp_path / "usb", "usb"))
+    second.address = msgspec.structs.replace(second.address, append_only=append_only)
+
+    run = await bench.outcome(backup_of([data], first, second, fan_out=FanOut.MIRROR))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert completed(bench, second).way is Way.COPY
+    assert completed(bench, second).tree == completed(bench, first).tree
+    await sound(bench, first, second)
 
 
 async def test_a_copy_began_when_its_original_did(

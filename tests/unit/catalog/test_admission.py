@@ -24,7 +24,7 @@ from holdfast.events.run import Operation, Trigger
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 A, B, C = (UUID(int=number) for number in (0xA, 0xB, 0xC))
 SHARED = (Operation.BACKUP, Operation.RESTORE, Operation.PROBE)
-EXCLUSIVE = (Operation.INIT, Operation.FORGET, Operation.PRUNE)
+EXCLUSIVE = (Operation.INIT, Operation.FORGET, Operation.PRUNE, Operation.PROTECTION_TEST)
 
 
 def run(

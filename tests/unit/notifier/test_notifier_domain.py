@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdfast.events.repository import RepositoryDamaged
+from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
 from holdfast.events.snapshot import Replica, ReplicasDiffer, Way
 from holdfast.kernel.ids import derived_id, new_id
@@ -12,6 +12,7 @@ from holdfast.notifier.domain import (
     Message,
     Severity,
     damage_message,
+    mended_message,
     message_of,
     message_of_difference,
 )
@@ -183,3 +184,23 @@ def test_a_difference_between_destinations_is_told(
     assert words in message.text
     assert "NAS: aaaaaaaaaaaa\nUSB: bbbbbbbbbbbb" in message.text
     assert message.id == message_of_difference(event).id
+
+
+@pytest.mark.parametrize(("left", "is_told"), [(0, True), (1, False)])
+def test_the_end_of_damage_is_told_when_none_is_left(left: int, is_told: bool) -> None:
+    event = RepositoryMended(
+        event_id=derived_id("mended"),
+        occurred_at=NOW,
+        destination_id=derived_id("nas"),
+        destination_name="NAS",
+        run_id=derived_id("run"),
+        packs=("ab" * 32,),
+        still_damaged=left,
+    )
+
+    message = mended_message(event)
+
+    assert (message is not None) is is_told
+    if message is not None:
+        assert message.title == "The repository at NAS is whole again"
+        assert message.severity is Severity.INFO

@@ -21,6 +21,7 @@ from holdfast.events.queries.destinations import (
     RemoveDestination,
     S3Provider,
     TestDestination,
+    TestProtection,
     UndeleteDestination,
     UpdateDestination,
 )
@@ -187,6 +188,7 @@ __all__ = [
     "SwitchPassword",
     "Switched",
     "TestDestination",
+    "TestProtection",
     "UndeleteDestination",
     "UpdateConfiguration",
     "UpdateDestination",

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from holdfast.events import views
 from holdfast.events.base import AwareTime
+from holdfast.events.limits import NO_LIMITS, Limits
 from holdfast.events.queries.base import Done, Query
 from holdfast.events.work import DestinationType, ObjectLock, S3Addressing
 
@@ -51,6 +52,9 @@ class AddDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
     """A public key or its fingerprint; empty: the first that is shown is trusted."""
     max_runs: int = 4
     """How many runs it serves at once."""
+    limits: Limits = NO_LIMITS
+    append_only: bool = False
+    """Backups go through a relay that deletes and changes nothing but restic's locks."""
     sealed_secrets: bytes = b""
     """``DestinationSecrets`` sealed to the catalog; an empty password in it means: make one."""
 
@@ -85,6 +89,9 @@ class UpdateDestination(Query[views.DestinationChange], frozen=True, kw_only=Tru
     name: str | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
     max_runs: int | UnsetType = UNSET
+    limits: Limits | UnsetType = UNSET
+    """All of them: what is not in it is not limited."""
+    append_only: bool | UnsetType = UNSET
     s3_ca_certificate: str | UnsetType = UNSET
     sftp_host_key: str | UnsetType = UNSET
     """A public key or its fingerprint; empty: the one that is shown now is trusted."""
@@ -136,6 +143,16 @@ class HealDestination(Query[views.RunAccepted], frozen=True, kw_only=True):
     """Queue a run that repairs a destination with what the others have."""
 
     SUBJECT = "catalog.destination.heal"
+    REPLY = views.RunAccepted
+
+    destination_id: UUID
+
+
+class TestProtection(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue an attack on a canary at a destination."""
+
+    __test__: ClassVar[bool] = False  # pytest would take the name for a test class
+    SUBJECT = "catalog.destination.test_protection"
     REPLY = views.RunAccepted
 
     destination_id: UUID

@@ -4,6 +4,8 @@ from uuid import UUID
 
 from holdfast.events.base import AwareTime
 from holdfast.events.checks import Health
+from holdfast.events.limits import NO_LIMITS, Limits
+from holdfast.events.run import Attack
 from holdfast.events.views.base import View
 from holdfast.events.work import DestinationType, ObjectLock, S3Addressing
 
@@ -38,9 +40,16 @@ class DestinationView(View, frozen=True, kw_only=True):
     """Of that key, as SSH programs show it: ``SHA256:…``."""
     local_device_id: UUID | None = None
     local_path: str | None = None
+    protects_from: tuple[Attack, ...] = ()
+    """Exactly what the last protection test saw refused."""
+    protection_tested_at: AwareTime | None = None
+    """None: never, or not since ``append_only`` was changed."""
     prune_schedule: str
     max_runs: int = 4
     """How many runs it serves at once."""
+    limits: Limits = NO_LIMITS
+    append_only: bool = False
+    """Backups go through a relay that deletes and changes nothing but restic's locks."""
     total_snapshots: int
     total_size: int
     """Bytes at the destination when it was last measured (after a check or prune); 0 before."""

@@ -42,7 +42,6 @@ class BackupOptions(msgspec.Struct, frozen=True, kw_only=True):
     parent: str = ""
     time: datetime | None = None
     """Aware.  restic takes it in its machine's zone, so give the runner's, see ``argv``."""
-    compression: str = "auto"
     read_concurrency: int = 0
     dry_run: bool = False
 
@@ -69,7 +68,7 @@ def argv(options: BackupOptions) -> tuple[str, ...]:
 
     Raises InvalidRequestError for a tag or path that cannot be passed on.
     """
-    argv = ["backup", "--group-by", options.group_by, "--compression", options.compression]
+    argv = ["backup", "--group-by", options.group_by]
     for tag in options.tags:
         argv += ["--tag", valid_tag(tag)]
     if options.host:

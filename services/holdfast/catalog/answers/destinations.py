@@ -27,6 +27,7 @@ from holdfast.events.queries import (
     ListDestinations,
     RemoveDestination,
     TestDestination,
+    TestProtection,
     UndeleteDestination,
     UpdateDestination,
 )
@@ -40,6 +41,7 @@ from holdfast.events.work import (
     ImportRequested,
     InitRequested,
     ProbeRequested,
+    ProtectionTestRequested,
     RebuildRequested,
     UndeleteRequested,
 )
@@ -51,8 +53,16 @@ LOOKS: dict[type[Work], Operation] = {
     ProbeRequested: Operation.PROBE,
     ImportRequested: Operation.IMPORT,
     RebuildRequested: Operation.REBUILD,
+    ProtectionTestRequested: Operation.PROTECTION_TEST,
 }
-"""Runs that only look at a destination."""
+"""Runs that need to know no more than where a destination is."""
+
+Look = (
+    type[ProbeRequested]
+    | type[ImportRequested]
+    | type[RebuildRequested]
+    | type[ProtectionTestRequested]
+)
 
 
 async def answer_list_destinations(
@@ -77,7 +87,7 @@ async def answer_add_destination(query: AddDestination, deps: Deps) -> RunAccept
 
     InvalidRequestError for what will not do, ConflictError when name or place is taken.
     """
-    new = new_destination(query)
+    new = new_destination(query, deps.settings.timezone)
     given = checked_secrets(new.type, deps.secrets.open_envelope(query.sealed_secrets))
     destination_id, now = new_id(), deps.now()
 
@@ -118,10 +128,12 @@ async def answer_update_destination(query: UpdateDestination, deps: Deps) -> Des
     now, run_id = deps.now(), None
     async with transaction(deps.pool) as connection:
         view = await _locked(connection, query.destination_id)
-        changed = changed_view(view, query)
+        changed = changed_view(view, query, deps.settings.timezone)
         if changed != view:
             await destinations.change(connection, changed, now)
             await outbox.add(connection, destination_changed(view.id, Change.UPDATED, now))
+            await runs.lock_admission(connection)
+            await runs.admit_queued(connection, now)  # more may start at once now
         if is_to_be_tried(query, given):
             run_id = await _try(connection, view, query, given, deps)
         view = await _locked(connection, query.destination_id)
@@ -131,20 +143,17 @@ async def answer_update_destination(query: UpdateDestination, deps: Deps) -> Des
 
 async def answer_test_destination(query: TestDestination, deps: Deps) -> RunAccepted:
     """Queue a probe of a destination in use."""
-    async with transaction(deps.pool) as connection:
-        await _locked(connection, query.destination_id)
-        accepted = await look_at(connection, query.destination_id, deps, ProbeRequested)
-    deps.wake.set()
-    return accepted
+    return await _look(query.destination_id, ProbeRequested, deps)
+
+
+async def answer_test_protection(query: TestProtection, deps: Deps) -> RunAccepted:
+    """Queue an attack on a canary at a destination in use."""
+    return await _look(query.destination_id, ProtectionTestRequested, deps)
 
 
 async def answer_import_snapshots(query: ImportSnapshots, deps: Deps) -> RunAccepted:
     """Queue a run that looks which snapshots are in a destination in use."""
-    async with transaction(deps.pool) as connection:
-        await _locked(connection, query.destination_id)
-        accepted = await look_at(connection, query.destination_id, deps, ImportRequested)
-    deps.wake.set()
-    return accepted
+    return await _look(query.destination_id, ImportRequested, deps)
 
 
 async def answer_undelete_destination(query: UndeleteDestination, deps: Deps) -> RunAccepted:
@@ -268,7 +277,7 @@ async def look_at(
     connection: Connection,
     destination_id: UUID,
     deps: Deps,
-    kind: type[ProbeRequested] | type[ImportRequested] | type[RebuildRequested],
+    kind: Look,
     address: DestinationAddress | None = None,
 ) -> RunAccepted:
     """Queue a run of that *kind*, at the address on record unless another is to be tried."""
@@ -282,6 +291,14 @@ async def look_at(
         address=address,
     )
     return await _queued(connection, LOOKS[kind], work, destination_id)
+
+
+async def _look(destination_id: UUID, kind: Look, deps: Deps) -> RunAccepted:
+    async with transaction(deps.pool) as connection:
+        await _locked(connection, destination_id)
+        accepted = await look_at(connection, destination_id, deps, kind)
+    deps.wake.set()
+    return accepted
 
 
 async def _queued(

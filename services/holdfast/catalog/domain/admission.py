@@ -2,8 +2,9 @@
 
 A repository takes any number of shared users (backup, restore, probe, check, protect) or one
 exclusive user (init, forget, prune, undelete, heal, a change of the password), as restic's own
-locks have it.  A destination serves so many runs at once, and a device does so many backups.  Two
-backups of one configuration never overlap.
+locks have it.  A protection test is alone too: it clears away the canaries of others.  A
+destination serves so many runs at once, and a device does so many backups.  Two backups of one
+configuration never overlap.
 
 **Order and bounds.**  Manual runs come before others, then the older before the newer.  A
 run that has to wait for its repositories reserves them: behind an exclusive run nothing may
@@ -42,6 +43,7 @@ EXCLUSIVE = frozenset(
         Operation.UNDELETE,
         Operation.ROTATE_PASSWORD,
         Operation.HEAL,
+        Operation.PROTECTION_TEST,
     )
 )
 

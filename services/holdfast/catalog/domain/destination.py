@@ -6,10 +6,12 @@ from uuid import UUID
 import msgspec
 
 from holdfast.catalog.domain.admission import RUNS_PER_DESTINATION
+from holdfast.catalog.domain.limits import checked_limits
 from holdfast.catalog.domain.paths import absolute_path
 from holdfast.catalog.domain.s3_place import checked_certificate, provider_endpoint, s3_place
 from holdfast.catalog.domain.ssh import LONGEST_KEY, checked_host, checked_host_key, checked_port
 from holdfast.catalog.domain.text import checked_name, checked_text
+from holdfast.events.limits import NO_LIMITS, Limits
 from holdfast.events.queries import AddDestination
 from holdfast.events.work import (
     DestinationSecrets,
@@ -51,11 +53,18 @@ class NewDestination(msgspec.Struct, frozen=True, kw_only=True):
     sftp_path: str = ""
     sftp_host_key: str = ""
     max_runs: int = RUNS_PER_DESTINATION
+    limits: Limits = NO_LIMITS
+    append_only: bool = False
 
 
-def new_destination(query: AddDestination) -> NewDestination:
+def new_destination(query: AddDestination, default_zone: str = "UTC") -> NewDestination:
     """What *query* asks for; InvalidRequestError names the field that will not do."""
-    return msgspec.structs.replace(_new_destination(query), max_runs=checked_runs(query.max_runs))
+    return msgspec.structs.replace(
+        _new_destination(query),
+        max_runs=checked_runs(query.max_runs),
+        limits=checked_limits(query.limits, default_zone),
+        append_only=query.append_only,
+    )
 
 
 def checked_runs(value: int) -> int:

@@ -4,6 +4,7 @@ import msgspec
 from msgspec import UNSET
 
 from holdfast.catalog.domain.destination import checked_runs, checked_secrets
+from holdfast.catalog.domain.limits import checked_limits
 from holdfast.catalog.domain.s3_place import checked_certificate
 from holdfast.catalog.domain.ssh import checked_host_key
 from holdfast.catalog.domain.text import checked_name
@@ -13,13 +14,17 @@ from holdfast.events.work import DestinationAddress, DestinationSecrets, Destina
 from holdfast.kernel.errors import InvalidRequestError
 
 
-def changed_view(view: DestinationView, query: UpdateDestination) -> DestinationView:
+def changed_view(
+    view: DestinationView, query: UpdateDestination, default_zone: str
+) -> DestinationView:
     """*view* with what needs no test; InvalidRequestError names the field that will not do."""
     return msgspec.structs.replace(
         view,
         name=view.name if query.name is UNSET else checked_name(query.name),
         enabled=view.enabled if query.enabled is UNSET else query.enabled,
         max_runs=view.max_runs if query.max_runs is UNSET else checked_runs(query.max_runs),
+        limits=view.limits if query.limits is UNSET else checked_limits(query.limits, default_zone),
+        append_only=view.append_only if query.append_only is UNSET else query.append_only,
     )
 
 

@@ -129,6 +129,11 @@ create table destination (
     verify_budget_mib_per_day integer check (verify_budget_mib_per_day > 0),
     verify_since       timestamptz not null,
     max_runs           integer not null default 4 check (max_runs > 0),
+    limits             jsonb not null default '{}',
+    append_only        boolean not null default false,
+    -- What the last protection test saw refused, and when; null: none since append_only changed.
+    protects_from      text[] not null default '{}',
+    protection_tested_at timestamptz,
     repository_size    bigint not null default 0,
     -- Of the settings that its repository carries; empty: none that we know of.
     manifest_digest    text not null default '',

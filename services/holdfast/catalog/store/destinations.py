@@ -13,7 +13,7 @@ from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import refusals, to_struct, to_structs
 from holdfast.catalog.store.sql import load
 from holdfast.events.changes import Change, DestinationChanged, PolicyChanged
-from holdfast.events.run import Reached
+from holdfast.events.run import ProtectionTestResult, Reached
 from holdfast.events.views import DestinationView
 from holdfast.events.work import DestinationAddress
 from holdfast.kernel.ids import new_id
@@ -88,6 +88,8 @@ async def add(
             "" if new.object_lock is None else new.object_lock.mode,
             0 if new.object_lock is None else new.object_lock.days,
             has_maintenance,
+            new.limits,
+            new.append_only,
         )
 
 
@@ -168,10 +170,17 @@ async def sealed_secrets(
 
 
 async def change(connection: Connection, view: DestinationView, now: datetime) -> None:
-    """Keep its name, whether it is used, and its limit.  ConflictError when the name is taken."""
+    """Keep what needs no test.  ConflictError when the name is taken."""
     with refusals():
         await connection.execute(
-            SQL["change_destination"], view.id, view.name, view.enabled, view.max_runs, now
+            SQL["change_destination"],
+            view.id,
+            view.name,
+            view.enabled,
+            view.max_runs,
+            now,
+            view.limits,
+            view.append_only,
         )
 
 
@@ -339,3 +348,13 @@ async def protected(connection: Connection, destination_id: UUID, since: datetim
 def _view(row: asyncpg.Record) -> DestinationView:
     fingerprint = fingerprint_of(row["sftp_host_key"] or "") or None
     return msgspec.convert({**row, "sftp_host_key_fingerprint": fingerprint}, DestinationView)
+
+
+async def protection_tested(
+    connection: Connection, destination_id: UUID, result: ProtectionTestResult, now: datetime
+) -> None:
+    """A canary there was attacked: what was refused is what it protects from."""
+    refused = [each.attack.value for each in result.attacks if each.refused]
+    await connection.execute(
+        SQL["protection_tested"], destination_id, refused, now, result.append_only
+    )

@@ -169,6 +169,7 @@ async def add_found(
         found.duration_seconds,
         found.taken_at,
         now,
+        found.tree,
     )
 
 

@@ -112,9 +112,10 @@ async def add_damage(
 
 async def clear_damage(
     connection: Connection, destination_id: UUID, parts: int, read: Sequence[int], now: datetime
-) -> None:
-    """Take back what a sound look at these parts would have seen."""
-    await connection.execute(SQL["clear_damage"], destination_id, parts, list(read), now)
+) -> tuple[str, ...]:
+    """Take back what a sound look at these parts would have seen; the packs, '' for the rest."""
+    rows = await connection.fetch(SQL["clear_damage"], destination_id, parts, list(read), now)
+    return tuple(sorted(row["pack"] for row in rows))
 
 
 async def damage(connection: Connection, destination_id: UUID) -> tuple[Damage, ...]:

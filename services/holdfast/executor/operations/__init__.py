@@ -13,6 +13,7 @@ from holdfast.events.work import (
     ImportRequested,
     InitRequested,
     ProbeRequested,
+    ProtectionTestRequested,
     ProtectRequested,
     PruneAdmitted,
     RebuildRequested,
@@ -32,6 +33,7 @@ from holdfast.executor.operations import (
     init,
     probe,
     protect,
+    protection_test,
     prune,
     rebuild,
     restore,
@@ -63,4 +65,5 @@ OPERATES: dict[type[Work], Operate] = {
     ProtectRequested: protect.run,
     UndeleteRequested: undelete.run,
     HealRequested: heal.run,
+    ProtectionTestRequested: protection_test.run,
 }

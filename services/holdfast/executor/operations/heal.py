@@ -21,7 +21,7 @@ from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.locks import unless_locked
 from holdfast.executor.mending import Sibling, mend_snapshots
-from holdfast.executor.reach import reach
+from holdfast.executor.reach import as_source, reach
 from holdfast.executor.siblings import family_of
 from holdfast.executor.survey import Survey, fetch, survey, survey_indexes
 from holdfast.executor.takeover import end_predecessor
@@ -48,7 +48,7 @@ async def _heal(attempt: Attempt, work: HealRequested) -> Outcome:
     restic = await reach(attempt, work.address)
     async with AsyncExitStack() as open_ones:
         objects = await open_ones.enter_async_context(attempt.objects(work.address))
-        siblings = await _siblings(attempt, work, objects, open_ones)
+        siblings = await _siblings(attempt, work, restic, objects, open_ones)
         # What an attempt that died had put out of the way for a moment.
         for path in await objects.aside():
             if path.startswith("snapshots/") and await objects.size(path) is None:
@@ -67,7 +67,11 @@ async def _heal(attempt: Attempt, work: HealRequested) -> Outcome:
 
 
 async def _siblings(
-    attempt: Attempt, work: HealRequested, objects: Objects, open_ones: AsyncExitStack
+    attempt: Attempt,
+    work: HealRequested,
+    mine: Restic,
+    objects: Objects,
+    open_ones: AsyncExitStack,
 ) -> list[Sibling]:
     """Those that answer; one that does not is passed over."""
     family = await family_of(attempt, work.address, objects)
@@ -76,6 +80,7 @@ async def _siblings(
         try:
             restic = await reach(attempt, address)
             theirs = await _objects_of_family(attempt, address, family, open_ones)
+            restic = await open_ones.enter_async_context(as_source(attempt, address, restic, mine))
         except HoldfastError as error:
             log.warning("sibling_away", name=address.name, error=str(error))
             continue

@@ -72,6 +72,7 @@ def _told(snapshot: Snapshot) -> FoundSnapshot:
         hostname=snapshot.hostname,
         paths=snapshot.paths,
         tags=snapshot.tags,
+        tree=snapshot.tree,
         taken_at=summary.backup_start or snapshot.time,
         files_new=summary.files_new,
         files_changed=summary.files_changed,

@@ -16,8 +16,9 @@ from holdfast.events.queries import (
     RemoveDestination,
     RotatePassword,
     TestDestination,
+    TestProtection,
 )
-from holdfast.events.views import DestinationView, RunAccepted
+from holdfast.events.views import DestinationView, RunAccepted, RunView
 from holdfast.gateway.api.problems import problems
 from holdfast.gateway.catalog_client import WAIT_SECONDS, CatalogClient
 from holdfast.gateway.schemas.destinations import (
@@ -269,3 +270,22 @@ class DestinationRoutes(Controller):
     ) -> RunAccepted:
         """Answers at once; the run tells what was repaired, and what could not be."""
         return await catalog.ask(HealDestination(destination_id=destination_id))
+
+    @post(
+        "/{destination_id:uuid}/protection-test",
+        operation_id="testProtection",
+        summary="Attack a canary at the destination with what a backup has",
+        status_code=200,
+        responses=problems(404),
+    )
+    async def test_protection(
+        self,
+        destination_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunView:
+        """The run, once it has ended or as it stands after two minutes.
+
+        Its `result` says of each attack whether it was refused. Real data is not touched.
+        """
+        accepted = await catalog.ask(TestProtection(destination_id=destination_id))
+        return await catalog.wait_for_run(accepted.run_id, WAIT_SECONDS)

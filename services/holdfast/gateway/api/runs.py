@@ -15,7 +15,7 @@ from holdfast.gateway.catalog_client import CatalogClient
 
 
 class RunRoutes(Controller):
-    """Executions of operations: backup, restore, forget, prune, check, init, probe."""
+    """Executions of operations: backup, restore, forget, prune, check, init, probe and others."""
 
     path = "/backup/runs"
     tags = ("Runs",)

@@ -22,6 +22,7 @@ from holdfast.events.work import (
     ObjectLock,
     S3Addressing,
 )
+from holdfast.gateway.schemas.limits import UNLIMITED, LimitsRequest
 from holdfast.gateway.schemas.text import (
     AbsolutePath,
     AnyPath,
@@ -47,6 +48,9 @@ class LocalDestinationRequest(Request, frozen=True, kw_only=True):
     path: AbsolutePath
     max_runs: RunLimit = 4
     """How many runs it serves at once."""
+    limits: LimitsRequest = UNLIMITED
+    append_only: bool = False
+    """Backups go through a relay that deletes and changes nothing but restic's locks."""
     repo_password: SecretText | UnsetType = UNSET
     """Opens a repository that is there already; absent: one is made with a new password."""
 
@@ -65,6 +69,8 @@ class LocalDestinationRequest(Request, frozen=True, kw_only=True):
             device_id=self.device_id,
             path=self.path,
             max_runs=self.max_runs,
+            limits=self.limits.limits(),
+            append_only=self.append_only,
             sealed_secrets=sealed_secrets,
         )
 
@@ -101,6 +107,9 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
     maintenance_secret_key: SecretText | UnsetType = UNSET
     max_runs: RunLimit = 4
     """How many runs it serves at once."""
+    limits: LimitsRequest = UNLIMITED
+    append_only: bool = False
+    """Backups go through a relay that deletes and changes nothing but restic's locks."""
     repo_password: SecretText | UnsetType = UNSET
     """Opens a repository that is there already; absent: one is made with a new password."""
 
@@ -135,6 +144,8 @@ class S3DestinationRequest(Request, frozen=True, kw_only=True):
             s3_addressing=self.addressing,
             s3_ca_certificate=self.ca_certificate,
             max_runs=self.max_runs,
+            limits=self.limits.limits(),
+            append_only=self.append_only,
             sealed_secrets=sealed_secrets,
         )
 
@@ -157,6 +168,9 @@ class SftpDestinationRequest(Request, frozen=True, kw_only=True):
     """What the server must show; absent: what it shows now is trusted, and pinned."""
     max_runs: RunLimit = 4
     """How many runs it serves at once."""
+    limits: LimitsRequest = UNLIMITED
+    append_only: bool = False
+    """Backups go through a relay that deletes and changes nothing but restic's locks."""
     repo_password: SecretText | UnsetType = UNSET
     """Opens a repository that is there already; absent: one is made with a new password."""
 
@@ -183,6 +197,8 @@ class SftpDestinationRequest(Request, frozen=True, kw_only=True):
             sftp_user=self.user,
             sftp_host_key=self.host_key or "",
             max_runs=self.max_runs,
+            limits=self.limits.limits(),
+            append_only=self.append_only,
             sealed_secrets=sealed_secrets,
         )
 
@@ -201,6 +217,9 @@ class DestinationPatch(Request, frozen=True, kw_only=True):
     enabled: bool | UnsetType = UNSET
     """Backups leave out a destination that is not; restores still work."""
     max_runs: RunLimit | UnsetType = UNSET
+    limits: LimitsRequest | UnsetType = UNSET
+    """All of them: what is not in it is not limited any more."""
+    append_only: bool | UnsetType = UNSET
     access_key: SecretText | UnsetType = UNSET
     secret_key: SecretText | UnsetType = UNSET
     maintenance_access_key: SecretText | UnsetType = UNSET
@@ -242,6 +261,8 @@ class DestinationPatch(Request, frozen=True, kw_only=True):
             max_runs=self.max_runs,
             s3_ca_certificate=self.ca_certificate,
             sftp_host_key=self.host_key,
+            limits=UNSET if self.limits is UNSET else self.limits.limits(),
+            append_only=self.append_only,
             sealed_secrets=sealed_secrets,
         )
 

@@ -27,6 +27,8 @@ S3 = Repository(
     cache_dir="/cache",
     upload_limit=100,
     download_limit=200,
+    compression="max",
+    pack_size=64,
     key_hint="abc",
     options=("s3.connections=3",),
 )
@@ -36,6 +38,7 @@ ID = "a" * 64
 def test_a_repository_becomes_options_without_secrets() -> None:
     assert arguments_of(S3) == (
         "--cache-dir", "/cache", "--limit-upload", "100", "--limit-download", "200",
+        "--compression", "max", "--pack-size", "64",
         "--key-hint", "abc", "-o", "s3.bucket-lookup=auto", "-o", "s3.region=eu-1",
         "-o", "s3.connections=3",
     )  # fmt: skip
@@ -112,7 +115,7 @@ def test_backup_arguments() -> None:
     )
 
     assert backup.argv(options) == (
-        "backup", "--group-by", "tags", "--compression", "auto", "--tag", "app:1",
+        "backup", "--group-by", "tags", "--tag", "app:1",
         "--tag", "run:2", "--host", "nas", "--exclude", "*.tmp",
         "--time", "2026-01-02 03:04:05", "--exclude-caches", "--skip-if-unchanged",
         "--", "-odd", "/srv",

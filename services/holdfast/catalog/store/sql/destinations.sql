@@ -5,9 +5,9 @@ insert into destination (id, name, type, state, s3_endpoint, s3_bucket, s3_regio
                          sealed_secrets, password_is_ours, prune_timezone,
                          created_at, updated_at, max_runs, s3_addressing, s3_ca_certificate,
                          sftp_host, sftp_port, sftp_user, sftp_path, sftp_host_key, verify_since,
-                         s3_lock_mode, s3_lock_days, s3_has_maintenance)
+                         s3_lock_mode, s3_lock_days, s3_has_maintenance, limits, append_only)
 values ($1, $2, $3, 'adding', $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $15, $16,
-        $17, $18, $19, $20, $21, $22, $23, $15, $24, $25, $26);
+        $17, $18, $19, $20, $21, $22, $23, $15, $24, $25, $26, $27, $28);
 
 -- name: destinations
 -- One, or all for null, with what can be restored from them.
@@ -26,7 +26,8 @@ select d.id, d.name, d.type, d.enabled, d.repository_id <> '' as repo_initialize
        nullif(d.sftp_user, '') as sftp_user, nullif(d.sftp_path, '') as sftp_path,
        nullif(d.sftp_host_key, '') as sftp_host_key,
        d.local_device_id, nullif(d.local_path, '') as local_path,
-       d.prune_schedule, d.max_runs, total.snapshots as total_snapshots, d.repository_size as total_size,
+       d.prune_schedule, d.max_runs, d.limits, d.append_only, d.protects_from, d.protection_tested_at,
+       total.snapshots as total_snapshots, d.repository_size as total_size,
        total.last_backup_at, d.created_at, d.updated_at, d.checked_at,
        case when known.damaged_since is not null then 'damaged'
             when d.checked_at is null then 'unknown' else 'ok' end as health,
@@ -57,6 +58,12 @@ select d.id, d.name, d.type, d.enabled, d.repository_id <> '' as repo_initialize
 -- name: lock_destination
 -- The row of a destination in use, until the transaction ends.
 select id, name from destination where id = $1 and state = 'ready' for update;
+
+-- name: protection_tested
+-- By an attack on the way that backups take now; one that began before a change proves nothing.
+update destination
+   set protects_from = $2, protection_tested_at = $3
+ where id = $1 and append_only = $4;
 
 -- name: ours_before
 -- The secrets of the last destination at this place that was removed, if the password was
@@ -120,7 +127,8 @@ select d.id as destination_id, d.name,
        d.config_digest, d.repository_id, d.password_is_ours as cheap_key,
        case when d.s3_lock_mode <> ''
             then jsonb_build_object('mode', d.s3_lock_mode, 'days', d.s3_lock_days)
-       end as object_lock
+       end as object_lock,
+       d.limits, d.append_only
   from destination d
   left join device v on v.id = d.local_device_id
  cross join lateral (select coalesce(v.type = 'ssh', false) as far) reached
@@ -156,7 +164,12 @@ select d.id, coalesce(c.sealed_secrets, d.sealed_secrets) as sealed_secrets
 
 -- name: change_destination
 -- What people may change without a test.
-update destination set name = $2, enabled = $3, max_runs = $4, updated_at = $5 where id = $1;
+update destination
+   set name = $2, enabled = $3, max_runs = $4, updated_at = $5, limits = $6, append_only = $7,
+       -- What was proved was proved of the other way.
+       protects_from = case when append_only = $7 then protects_from else '{}' end,
+       protection_tested_at = case when append_only = $7 then protection_tested_at end
+ where id = $1;
 
 -- name: password_is_ours
 select password_is_ours from destination where id = $1;

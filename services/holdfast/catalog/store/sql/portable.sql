@@ -8,7 +8,7 @@ select id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo, c
 select id, name, type, enabled, local_device_id, local_path, parent_path, s3_endpoint, s3_bucket,
        s3_region, s3_prefix, s3_addressing, s3_ca_certificate, s3_lock_mode, s3_lock_days,
        sftp_host, sftp_port, sftp_user, sftp_path, sftp_host_key, repository_id, password_is_ours, prune_schedule, prune_timezone,
-       check_schedule, verify_within_days, verify_budget_mib_per_day, max_runs, created_at
+       check_schedule, verify_within_days, verify_budget_mib_per_day, max_runs, limits, append_only, created_at
   from destination
  where state = 'ready'
  order by id;
@@ -55,7 +55,8 @@ insert into destination (id, name, type, state, enabled, local_device_id, local_
                          prune_schedule, prune_timezone, last_prune_due_at,
                          check_schedule, verify_within_days, verify_budget_mib_per_day,
                          last_check_due_at, verify_since, max_runs, created_at, updated_at,
-                         s3_lock_mode, s3_lock_days, protect_due_at, s3_has_maintenance)
+                         s3_lock_mode, s3_lock_days, protect_due_at, s3_has_maintenance,
+                         limits, append_only)
 select id, name, type, 'ready', enabled, local_device_id, local_path, parent_path,
        s3_endpoint, s3_bucket, s3_region, s3_prefix, s3_addressing,
        s3_ca_certificate, sftp_host, sftp_port, sftp_user, sftp_path,
@@ -63,7 +64,8 @@ select id, name, type, 'ready', enabled, local_device_id, local_path, parent_pat
        prune_schedule, prune_timezone, $3::timestamptz,
        check_schedule, verify_within_days, verify_budget_mib_per_day,
        $3::timestamptz, $3::timestamptz, max_runs, created_at, $3::timestamptz,
-       s3_lock_mode, s3_lock_days, case when s3_lock_mode <> '' then $3::timestamptz end, $5
+       s3_lock_mode, s3_lock_days, case when s3_lock_mode <> '' then $3::timestamptz end, $5,
+       limits, append_only
   from jsonb_populate_record(null::destination, $1)
 on conflict (id) do update
    set name = excluded.name, type = excluded.type, enabled = excluded.enabled,
@@ -91,6 +93,14 @@ on conflict (id) do update
                             and destination.s3_lock_days = excluded.s3_lock_days
                            then destination.protected_at end,
        s3_has_maintenance = excluded.s3_has_maintenance,
+       -- What was proved was proved of that place and that way.
+       protects_from = case when destination.place = excluded.place
+                             and destination.append_only = excluded.append_only
+                            then destination.protects_from else '{}' end,
+       protection_tested_at = case when destination.place = excluded.place
+                                    and destination.append_only = excluded.append_only
+                                   then destination.protection_tested_at end,
+       limits = excluded.limits, append_only = excluded.append_only,
        max_runs = excluded.max_runs, updated_at = excluded.updated_at;
 
 -- name: put_policy

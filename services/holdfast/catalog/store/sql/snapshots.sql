@@ -66,9 +66,9 @@ select c.id as configuration_id, c.app_id
 insert into snapshot (id, run_id, configuration_id, app_id, destination_id, restic_snapshot_id,
                       hostname, paths, status, files_new, files_changed, files_unmodified,
                       data_added, data_added_packed, total_size, duration, started_at,
-                      completed_at, created_at)
+                      completed_at, created_at, tree)
 values ($1, $2, $3, $4, $5, $6, $7, $8, 'success', $9, $10, $11, $12, $13, $14, $15,
-        $16::timestamptz, $16::timestamptz + make_interval(secs => $15), $17)
+        $16::timestamptz, $16::timestamptz + make_interval(secs => $15), $17, $18)
 on conflict (id) do nothing;
 
 -- name: end_rest

@@ -50,7 +50,8 @@ update damage
  where destination_id = $1 and cleared_at is null
    and (pack = '' or missing
         or get_byte(decode(left(pack, 2), 'hex'), 0) % nullif($2::integer, 0) + 1
-           = any($3::integer[]));
+           = any($3::integer[]))
+returning pack;
 
 -- name: damage
 select pack, missing, snapshot_ids, found_at
