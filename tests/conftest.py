@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.restic.binary import find_restic
+from support.dockerd import Dockerd, missing_docker
 from support.radosgw import INSTALL, Radosgw, missing_programs
 from support.servers import NatsServer, PostgresServer, RcloneS3
 from support.sshd import Sshd, sshd_binary
@@ -95,3 +96,21 @@ def radosgw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Radosgw]:
 def restic_path() -> Path:
     """The restic that Holdfast itself would use."""
     return find_restic()
+
+
+@pytest.fixture(scope="session")
+def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
+    """A Docker engine of the tests' own, without a network."""
+    missing = missing_docker()
+    if missing:
+        pytest.skip(f"a Docker engine needs {', '.join(missing)}")
+    engine = Dockerd(tmp_path_factory.mktemp("docker"))
+    yield engine.start()
+    engine.stop()
+
+
+@pytest.fixture
+def engine(docker: Dockerd) -> Iterator[Dockerd]:
+    """The same; what a test starts there is gone after it."""
+    yield docker
+    docker.remove_all()

@@ -41,7 +41,7 @@ ESCAPED = {byte: f"\\0{byte:03o}".encode() for byte in (*range(32), ord("\\"), *
 class DeviceLostError(HoldfastError):
     """The connection to the device broke while a program ran there."""
 
-    code = "device_lost"
+    code = "device_link_lost"
     guidance = "The program there is ended by itself. Check the device's network and power."
     status = 503
     retryable = True

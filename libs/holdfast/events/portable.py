@@ -10,6 +10,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime
+from holdfast.events.consistency import Consistency
 from holdfast.events.limits import NO_LIMITS, Limits
 from holdfast.events.schedule import CatchUp
 from holdfast.events.work import DestinationSecrets, DestinationType, FanOut, S3Addressing
@@ -124,6 +125,7 @@ class PortableConfiguration(Portable, frozen=True, kw_only=True):
     backup_env: bool = True
     include_paths: tuple[str, ...] = ()
     exclude_paths: tuple[str, ...] = ()
+    consistency: Consistency = Consistency()
     enabled: bool = True
 
 

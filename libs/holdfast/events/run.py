@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime, Event, Stream
+from holdfast.events.consistency import Step
 
 
 class Operation(StrEnum):
@@ -221,6 +222,12 @@ class UndeleteResult(msgspec.Struct, frozen=True, kw_only=True, tag="undelete"):
     """Snapshots among what was brought back."""
 
 
+class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag="backup"):
+    """What was done around a backup; what came of it itself is told of each snapshot."""
+
+    steps: tuple[Step, ...] = ()
+
+
 class HealResult(msgspec.Struct, frozen=True, kw_only=True, tag="heal"):
     """What a repair of a repository came to."""
 
@@ -280,6 +287,7 @@ Result = (
     | RotatePasswordResult
     | ProtectResult
     | UndeleteResult
+    | BackupResult
     | HealResult
     | ProtectionTestResult
 )

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime, Work
+from holdfast.events.consistency import Consistency
 from holdfast.events.limits import NO_LIMITS, Limits
 
 
@@ -169,6 +170,10 @@ class BackupRequested(Work, frozen=True, kw_only=True):
     exclude_paths: tuple[str, ...] = ()
     tags: tuple[str, ...]
     targets: tuple[BackupTarget, ...]
+    device: DeviceAddress | None = None
+    """Where the paths are, when that is behind SSH; None: on the executor's own machine."""
+    consistency: Consistency | None = None
+    """What is done around it; None: nothing."""
     fan_out: FanOut = FanOut.PARALLEL
     """Absent before there was a choice."""
 
@@ -188,6 +193,8 @@ class RestoreRequested(Work, frozen=True, kw_only=True):
     """Exact paths in the snapshot; none means all of it."""
     overwrite: bool = False
     """Whether files that are there and differ may be replaced."""
+    device: DeviceAddress | None = None
+    """Where they go, when that is behind SSH; None: to the executor's own machine."""
 
 
 class ForgetAdmitted(Work, frozen=True, kw_only=True):

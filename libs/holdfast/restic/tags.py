@@ -9,6 +9,9 @@ from holdfast.kernel.errors import InvalidRequestError
 MANIFEST = "holdfast:manifest"
 """Of a snapshot that holds settings, and is no app's."""
 
+DUMP = "holdfast:dump"
+"""Of a database's dump, beside the snapshot of its app's files."""
+
 KEYS = ("app", "configuration", "run", "instance")
 
 
@@ -19,6 +22,11 @@ class Tags(msgspec.Struct, frozen=True, kw_only=True):
     configuration: str = ""
     run: str = ""
     instance: str = ""
+
+
+def dump_tag(run_tag: str) -> str:
+    """Of the dumps of the run with that tag; not the tag itself, which its own snapshot has."""
+    return f"dump-of-{run_tag}"
 
 
 def make_tags(tags: Tags) -> tuple[str, ...]:

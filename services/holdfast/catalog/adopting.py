@@ -19,7 +19,7 @@ from holdfast.events.snapshot import FoundSnapshot, SnapshotsFound
 from holdfast.events.views import AppView, DeviceView
 from holdfast.events.work import BackupRequested
 from holdfast.kernel.ids import derived_id
-from holdfast.restic.tags import MANIFEST, parse_tags
+from holdfast.restic.tags import DUMP, MANIFEST, parse_tags
 
 
 async def record_found(
@@ -31,7 +31,7 @@ async def record_found(
     for their names and schedules are not in the tags.
     """
     for found in event.snapshots:
-        if MANIFEST in found.tags:
+        if MANIFEST in found.tags or DUMP in found.tags:
             continue
         await _record(connection, event, found, now, rebuilding=rebuilding)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.device import far_address
 from holdfast.catalog.domain.run import SUPERSEDED, backup_tags
 from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import (
@@ -147,6 +148,8 @@ def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUI
         exclude_paths=configuration.exclude_paths,
         tags=backup_tags(app.id, configuration.id, start.run_id, instance_id),
         targets=targets,
+        device=far_address(device),
+        consistency=configuration.consistency,
         fan_out=policy.fan_out,
     )
     return NewBackup(

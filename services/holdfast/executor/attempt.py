@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from holdfast.devices.base import Runner
@@ -34,6 +34,9 @@ from holdfast.storage.rclone import find_rclone, purge
 from holdfast.storage.relay import Relay, open_relay
 from holdfast.storage.s3_lock import S3Vault
 from holdfast.telemetry.logs import Log
+
+if TYPE_CHECKING:  # it loads asyncssh, which takes 0.2 s: only who meets a device does that
+    from holdfast.devices.host import Host
 
 R = TypeVar("R")
 log = Log("executor")
@@ -72,6 +75,8 @@ class Deps:
     cache: Path
     rclone: Path | None = None
     """None: the one beside Python, or on PATH."""
+    app_lease_seconds: int = 60
+    """An app that is stopped for a backup comes back so long after our last sign of life."""
     lock_wait: timedelta = timedelta(hours=1)
     """How long a run waits for the lock of a living one before it fails."""
     lock_poll_seconds: float = 20.0
@@ -95,6 +100,8 @@ class Attempt:
     hold: Hold
     progress: Progress
     started_at: datetime
+    host: "Host | None" = None
+    """The device where the run's files are; None: this machine."""
 
     @property
     def is_takeover(self) -> bool:

@@ -168,17 +168,23 @@ def names_told(names: Sequence[str], count: int | None = None) -> str:
     return f"{told} and {more} more" if told else f"{total} files"
 
 
+def without(secrets: Iterable[Secret], text: str) -> str:
+    """*text* with every one of *secrets* cut out of it."""
+    for secret in secrets:
+        if len(secret.reveal()) >= SHORTEST_SECRET:
+            text = text.replace(secret.reveal(), "••••")
+    return text
+
+
 def failure_of(error: BaseException, secrets: Iterable[Secret] = ()) -> Failure:
     """*error* for people and programs, with every one of *secrets* cut out of it.
 
     What is not ours becomes ``internal_error`` with the exception's own text.
     """
-    hidden = [secret for secret in secrets if len(secret.reveal()) >= SHORTEST_SECRET]
+    hidden = tuple(secrets)
 
     def clean(text: str) -> str:
-        for secret in hidden:
-            text = text.replace(secret.reveal(), "••••")
-        return text
+        return without(hidden, text)
 
     if isinstance(error, HoldfastError):
         message = error.message

@@ -90,8 +90,10 @@ async def clear_dead(attempt: Attempt, address: DestinationAddress) -> tuple[Hel
     if not found:
         return ()
     # After the locks were read: whoever made one was there before we look for it.
-    sight = await in_thread(lambda: look(attempt.deps.notes))
-    held = [judged(lock, sight) for lock in found if lock is not None]
+    sights = [await in_thread(lambda: look(attempt.deps.notes))]
+    if attempt.host is not None:
+        sights.append(await attempt.host.sight())
+    held = [judged(lock, *sights) for lock in found if lock is not None]
     for each in held:
         if each.life is Life.GONE:
             await storage.delete_lock(each.lock.id)
@@ -100,10 +102,17 @@ async def clear_dead(attempt: Attempt, address: DestinationAddress) -> tuple[Hel
     return tuple(sorted(left, key=lambda each: each.lock.time))
 
 
-def judged(lock: Lock, sight: Sight) -> Held:
-    """What *sight* says of the holder of *lock*."""
-    life, run_id = sight.life_of(lock.hostname, lock.pid, lock.time)
-    return Held(lock=lock, life=life, run_id=run_id)
+def judged(lock: Lock, *sights: Sight) -> Held:
+    """What *sights* say of the holder of *lock*.
+
+    Alive counts most: two machines may have the same name, and only one of them has it.
+    """
+    lives = [sight.life_of(lock.hostname, lock.pid, lock.time) for sight in sights]
+    for wanted in (Life.ALIVE, Life.GONE):
+        for life, run_id in lives:
+            if life is wanted:
+                return Held(lock=lock, life=life, run_id=run_id)
+    return Held(lock=lock, life=Life.UNKNOWN)
 
 
 def hindering(left: Sequence[Held], *, exclusive: bool) -> tuple[Held, ...]:

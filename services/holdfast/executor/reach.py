@@ -38,14 +38,13 @@ async def reach(attempt: Attempt, address: DestinationAddress) -> Restic:
     """restic for the repository that belongs there; nothing was written yet.
 
     An empty mount point or another disk is found out by the probe, without a call to restic.
-    A run that is taken over also clears the dead one's lock.
+    What a dead one's lock would be in the way of clears it: see ``clear_predecessors_lock``.
     """
     found = await attempt.storage(address).probe(write=False)
     if not found.has_config:
         raise missing(attempt, address)
     restic = attempt.restic(address)
-    if attempt.is_takeover:
-        await clear_predecessors_lock(attempt, address)
+    await clear_predecessors_lock(attempt, address)
     await recognise(restic, address, found)
     return restic
 

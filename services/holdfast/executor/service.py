@@ -32,6 +32,7 @@ async def build(runtime: Runtime) -> Service:
             slots=settings.executor_slots,
             claim_seconds=settings.claim_seconds,
             cache=settings.cache,
+            app_lease_seconds=round(settings.app_lease_seconds),
             lock_wait=timedelta(seconds=settings.lock_wait_seconds),
         )
     )

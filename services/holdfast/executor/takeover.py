@@ -13,7 +13,7 @@ log = Log("executor")
 
 
 async def end_predecessor(attempt: Attempt) -> None:
-    """Prove that what an earlier attempt started on this machine is gone.
+    """Prove that what an earlier attempt started here, or on the run's device, is gone.
 
     Raises LeftoverError when it cannot be ended.
     """
@@ -21,12 +21,17 @@ async def end_predecessor(attempt: Attempt) -> None:
         return
     run_id = str(attempt.work.run_id)
     ended = await end_leftovers(run_id)
+    if attempt.host is not None:
+        ended += await attempt.host.end_leftovers(run_id)
     log.info("run_taken_over", run_id=run_id, claim=attempt.claim.claim, ended=ended)
 
 
 async def clear_predecessors_lock(attempt: Attempt, address: DestinationAddress) -> None:
-    """Remove the lock that a killed restic left.  A living one's stays."""
-    if attempt.is_takeover:
+    """Remove the lock that a killed restic left.  A living one's stays.
+
+    On a device one is left whenever the link to it broke, by a run of its own.
+    """
+    if attempt.is_takeover or attempt.host is not None:
         await clear_dead(attempt, address)
 
 

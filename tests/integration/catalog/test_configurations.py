@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from holdfast.catalog.answers.apps import answer_create_app
@@ -15,6 +16,8 @@ from holdfast.catalog.answers.configurations import (
 from holdfast.catalog.answers.devices import answer_list_devices
 from holdfast.catalog.answers.policies import answer_create_policy
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.handlers import on_run_completed, on_snapshot_completed
+from holdfast.events.consistency import Consistency, Hook, Quiet, Step, When
 from holdfast.events.queries import (
     CreateApp,
     CreateConfiguration,
@@ -25,10 +28,19 @@ from holdfast.events.queries import (
     ListDevices,
     UpdateConfiguration,
 )
+from holdfast.events.run import BackupResult
 from holdfast.events.views import ConfigurationView, PolicyView
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
 from support.catalog import Clock, published
+from support.runs import (
+    claimed,
+    protected_app,
+    run_ended,
+    run_of,
+    snapshot_made,
+    started,
+)
 
 pytestmark = pytest.mark.postgres
 
@@ -163,3 +175,38 @@ async def test_a_deleted_configuration_is_gone_and_its_tie_is_free(
         with pytest.raises(NotFoundError, match=str(first.id)):
             await question
     assert (await answer_create_configuration(tied(first), deps)).id != first.id
+
+
+async def test_what_is_done_around_a_backup_is_kept_and_goes_with_its_work(
+    deps: Deps, clock: Clock
+) -> None:
+    protected = await protected_app(deps)
+    wanted = Consistency(
+        hooks=(Hook(when=When.BEFORE, command="sync"),), containers=("db",), quiet=Quiet.STOP
+    )
+
+    changed = await answer_update_configuration(
+        UpdateConfiguration(configuration_id=protected.configuration_id, consistency=wanted), deps
+    )
+    renamed = await answer_update_configuration(
+        UpdateConfiguration(configuration_id=protected.configuration_id, backup_env=False), deps
+    )
+    run = await started(deps, protected)
+
+    assert changed.consistency == renamed.consistency == wanted
+    work = await deps.pool.fetchval("select work from run where id = $1", run.id)
+    assert work["consistency"] == msgspec.json.decode(msgspec.json.encode(wanted))
+    # What was done is shown with the run.
+    claim = (await claimed(deps, run.id)).claim
+    result = BackupResult(steps=(Step(name="sync", when=When.BEFORE, ok=True, output="done"),))
+    await on_snapshot_completed(snapshot_made(run, claim, clock()), deps)
+    await on_run_completed(run_ended(run, claim, clock(), result=result), deps)
+    assert (await run_of(deps, run.id)).result == result
+
+
+async def test_a_hook_that_cannot_be_done_is_refused(deps: Deps, first: ConfigurationView) -> None:
+    bad = Consistency(hooks=(Hook(when=When.BEFORE, command=""),))
+    with pytest.raises(InvalidRequestError, match="command is empty"):
+        await answer_update_configuration(
+            UpdateConfiguration(configuration_id=first.id, consistency=bad), deps
+        )

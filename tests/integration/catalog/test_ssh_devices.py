@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from holdfast.catalog.answers.apps import answer_create_app
+from holdfast.catalog.answers.configurations import answer_list_configurations
 from holdfast.catalog.answers.destinations import answer_add_destination
 from holdfast.catalog.answers.devices import (
     answer_create_device,
@@ -15,15 +16,20 @@ from holdfast.catalog.answers.devices import (
     answer_test_device,
     answer_update_device,
 )
+from holdfast.catalog.answers.runs import answer_start_backup
+from holdfast.catalog.answers.snapshots import answer_restore_snapshot
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.handlers import on_run_completed
+from holdfast.catalog.handlers import on_run_completed, on_snapshot_completed
 from holdfast.events.queries import (
     AddDestination,
     CreateApp,
     CreateDevice,
     GetDevice,
+    ListConfigurations,
     ListDevices,
     RemoveDevice,
+    RestoreSnapshot,
+    StartBackup,
     TestDevice,
     UpdateDevice,
     claim_purpose,
@@ -36,7 +42,16 @@ from holdfast.kernel.ids import new_id
 from holdfast.secretbox.envelope import ReceiverKey
 from support.catalog import Clock
 from support.destinations import sealed
-from support.runs import claimed, run_ended, run_of
+from support.runs import (
+    claimed,
+    claimed_run,
+    protected_app,
+    run_ended,
+    run_of,
+    snapshot_id_of,
+    snapshot_made,
+    started,
+)
 
 pytestmark = pytest.mark.postgres
 
@@ -196,10 +211,44 @@ async def test_what_a_local_device_has_not_is_refused(deps: Deps) -> None:
         await answer_get_device(GetDevice(device_id=new_id()), deps)
 
 
-async def test_an_app_on_it_is_refused_rather_than_backed_up_from_the_wrong_machine(
-    deps: Deps,
-) -> None:
+async def test_an_app_on_it_is_backed_up_there_with_its_login(deps: Deps, clock: Clock) -> None:
     device = await pi(deps)
+    create = CreateApp(name="a", device_id=device.id, paths=("/srv/a",))
+    with pytest.raises(InvalidRequestError, match="never reached"):
+        await answer_create_app(create, deps)
+    await probed(deps, clock, device.id)
+    # The first app has the policy's destinations.
+    protected = await protected_app(deps)
+    app = await answer_create_app(create, deps)
+    (configuration,) = await answer_list_configurations(ListConfigurations(app_id=app.id), deps)
 
-    with pytest.raises(InvalidRequestError, match="reached over SSH"):
-        await answer_create_app(CreateApp(name="a", device_id=device.id, paths=("/srv/a",)), deps)
+    on_pi = await answer_start_backup(StartBackup(configuration_id=configuration.id), deps)
+    here = await started(deps, protected)
+
+    work = await deps.pool.fetchval("select work from run where id = $1", on_pi.run_id)
+    assert work["hostname"] == "pi"
+    assert (work["device"]["host"], work["device"]["host_key"]) == ("pi.lan", KEY)
+    given = await secrets_given(deps, on_pi.run_id)
+    assert given[str(device.id)] == LOGIN
+    assert len(given) == 2
+    other = await deps.pool.fetchval("select work from run where id = $1", here.id)
+    assert other["device"] is None
+    assert str(device.id) not in await secrets_given(deps, here.id)
+
+
+async def test_a_restore_to_it_goes_there_with_its_login(deps: Deps, clock: Clock) -> None:
+    device = await probed(deps, clock, (await pi(deps)).id)
+    _, run, claim = await claimed_run(deps)
+    await on_snapshot_completed(snapshot_made(run, claim, clock()), deps)
+    await on_run_completed(run_ended(run, claim, clock()), deps)
+
+    accepted = await answer_restore_snapshot(
+        RestoreSnapshot(
+            snapshot_id=snapshot_id_of(run, 0), target_device_id=device.id, target_path="/back"
+        ),
+        deps,
+    )
+
+    work = await deps.pool.fetchval("select work from run where id = $1", accepted.run_id)
+    assert work["device"]["user"] == "backup"
+    assert (await secrets_given(deps, accepted.run_id))[str(device.id)] == LOGIN

@@ -1,6 +1,7 @@
 """A bench with a repository or two, on a real restic."""
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,12 @@ from uuid import uuid4
 
 import pytest
 
+from holdfast.devices.local import LocalRunner
+from holdfast.executor.attempt import notes_in
+from support.dockerd import Dockerd
 from support.executor import Bench, Place, local_place, s3_place, sftp_place
+from support.hosts import Pi
+from support.sshd import Sshd
 from support.trees import make_tree
 
 
@@ -63,3 +69,23 @@ def new_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 async def place(new_place: Place, bench: Bench) -> Place:
     """A repository that is ready, once of each kind."""
     return await bench.initialise(new_place)
+
+
+@pytest.fixture
+def docker_bench(tmp_path: Path, docker: Dockerd) -> Bench:
+    """Its ``docker`` is that of the tests' engine."""
+    cache = tmp_path / "cache"
+    environ = {**os.environ, "PATH": f"{docker.bin}:{os.environ['PATH']}"}
+    return Bench(cache, runner=LocalRunner(environ, notes=notes_in(cache)), app_lease_seconds=30)
+
+
+@pytest.fixture(params=["here", pytest.param("device", marks=pytest.mark.sftp)])
+def docker_device(
+    request: pytest.FixtureRequest, docker_bench: Bench, docker: Dockerd, tmp_path: Path
+) -> dict[str, Any]:
+    """The field of a backup that says where the app is."""
+    if request.param == "here":
+        return {}
+    own: Sshd = request.getfixturevalue("own_sshd")
+    pi = Pi(own, tmp_path / "pi", path=f"{docker.bin}:{os.environ['PATH']}").known_to(docker_bench)
+    return {"device": pi.address}

@@ -5,6 +5,7 @@ from uuid import UUID
 from msgspec import UNSET, UnsetType
 
 from holdfast.events import views
+from holdfast.events.consistency import Consistency
 from holdfast.events.queries.base import Done, Query
 
 
@@ -22,6 +23,7 @@ class CreateConfiguration(Query[views.ConfigurationView], frozen=True, kw_only=T
     backup_env: bool = True
     include_paths: tuple[str, ...] = ()
     exclude_paths: tuple[str, ...] = ()
+    consistency: Consistency = Consistency()
     enabled: bool = True
 
 
@@ -56,6 +58,7 @@ class UpdateConfiguration(Query[views.ConfigurationView], frozen=True, kw_only=T
     backup_env: bool | UnsetType = UNSET
     include_paths: tuple[str, ...] | UnsetType = UNSET
     exclude_paths: tuple[str, ...] | UnsetType = UNSET
+    consistency: Consistency | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime
+from holdfast.events.consistency import Consistency
 from holdfast.events.schedule import CatchUp
 from holdfast.events.views.base import View
 from holdfast.events.views.destinations import DestinationRef
@@ -65,6 +66,7 @@ class ConfigurationView(View, frozen=True, kw_only=True):
     backup_env: bool
     include_paths: tuple[str, ...]
     exclude_paths: tuple[str, ...]
+    consistency: Consistency = Consistency()
     enabled: bool
     created_at: AwareTime
     updated_at: AwareTime

@@ -3,12 +3,13 @@
 from holdfast.catalog.answers.changed import configuration_changed
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.configuration import Scope
-from holdfast.catalog.domain.device import SSH
+from holdfast.catalog.domain.device import is_known
 from holdfast.catalog.domain.paths import data_paths
 from holdfast.catalog.domain.text import checked_name
 from holdfast.catalog.store import apps, configurations, devices, outbox, policies
 from holdfast.catalog.store.pool import reading, transaction
 from holdfast.events.changes import Change
+from holdfast.events.consistency import Consistency
 from holdfast.events.queries import CreateApp, ListApps
 from holdfast.events.views import AppView
 from holdfast.kernel.errors import InvalidRequestError
@@ -33,11 +34,10 @@ async def answer_create_app(query: CreateApp, deps: Deps) -> AppView:
 
     async with transaction(deps.pool) as connection:
         device = await devices.find(connection, app.device_id)
-        if device is not None and device.type == SSH:
+        if device is not None and not is_known(device):
             raise InvalidRequestError(
-                f"device_id: {device.name} is reached over SSH, and its apps cannot be backed up "
-                "yet.",
-                guidance="Run an executor on that machine, and declare it as a local device.",
+                f"device_id: {device.name} was never reached.",
+                guidance="Test the device first; that pins its host key.",
             )
         await apps.add(connection, app)
         scope = Scope(
@@ -47,6 +47,7 @@ async def answer_create_app(query: CreateApp, deps: Deps) -> AppView:
             backup_env=True,
             include_paths=(),
             exclude_paths=(),
+            consistency=Consistency(),
             enabled=True,
         )
         tie = await configurations.tie(connection, new_id(), app.id, scope, app.created_at)

@@ -111,6 +111,7 @@ async def _asked(connection: Connection, query: CreateConfiguration) -> Scope:
         backup_env=query.backup_env,
         include_paths=query.include_paths,
         exclude_paths=query.exclude_paths,
+        consistency=query.consistency,
         enabled=query.enabled,
     )
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.cursor import Place, checked_limit, cut, from_cursor
+from holdfast.catalog.domain.device import far_address
 from holdfast.catalog.domain.text import checked_text
 from holdfast.catalog.store import apps, destinations, devices, runs, snapshots
 from holdfast.catalog.store.pool import Connection, reading, transaction
@@ -69,6 +70,7 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
             target_path=target_path,
             files=tuple(dict.fromkeys(files)),
             overwrite=query.overwrite,
+            device=far_address(device),
         )
         await runs.enqueue(
             connection,

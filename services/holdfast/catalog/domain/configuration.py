@@ -5,7 +5,9 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
+from holdfast.catalog.domain.consistency import checked_consistency
 from holdfast.catalog.domain.paths import data_paths, exclude_patterns
+from holdfast.events.consistency import Consistency
 from holdfast.events.queries import UpdateConfiguration
 
 
@@ -18,6 +20,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     backup_env: bool
     include_paths: tuple[str, ...]
     exclude_paths: tuple[str, ...]
+    consistency: Consistency = Consistency()
     enabled: bool
 
 
@@ -27,6 +30,7 @@ def checked(scope: Scope) -> Scope:
         scope,
         include_paths=data_paths(scope.include_paths, "include_paths"),
         exclude_paths=exclude_patterns(scope.exclude_paths, "exclude_paths"),
+        consistency=checked_consistency(scope.consistency),
     )
 
 

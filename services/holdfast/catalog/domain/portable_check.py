@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from holdfast.catalog.domain import policy as policy_rules
+from holdfast.catalog.domain.consistency import checked_consistency
 from holdfast.catalog.domain.destination import checked_lock, checked_runs
 from holdfast.catalog.domain.device import LOCAL, SSH
 from holdfast.catalog.domain.paths import absolute_path, data_paths, exclude_patterns
@@ -140,4 +141,5 @@ def _configuration(configuration: PortableConfiguration) -> PortableConfiguratio
         configuration,
         include_paths=data_paths(configuration.include_paths, field),
         exclude_paths=exclude_patterns(configuration.exclude_paths, field),
+        consistency=checked_consistency(configuration.consistency),
     )

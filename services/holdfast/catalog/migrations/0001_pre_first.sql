@@ -189,6 +189,8 @@ create table configuration (
     backup_env       boolean not null default true,
     include_paths    text[] not null default '{}',
     exclude_paths    text[] not null default '{}',
+    -- Hooks, dumps, what the app does meanwhile: what holdfast.events.consistency says.
+    consistency      jsonb not null default '{}',
     enabled          boolean not null default true,
     enabled_at       timestamptz not null,
     deleted_at       timestamptz,

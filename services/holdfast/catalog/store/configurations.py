@@ -37,6 +37,7 @@ async def tie(
             scope.backup_env,
             scope.include_paths,
             scope.exclude_paths,
+            scope.consistency,
             scope.enabled,
             now,
         )
@@ -89,6 +90,7 @@ async def update(
             scope.backup_env,
             scope.include_paths,
             scope.exclude_paths,
+            scope.consistency,
             scope.enabled,
             now,
             now if restarted else None,

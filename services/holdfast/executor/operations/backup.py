@@ -6,7 +6,6 @@ at once, which is quicker where the network is the limit and not the processor.
 """
 
 import asyncio
-import os
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
 
@@ -14,7 +13,9 @@ from holdfast.events.queries import GetSnapshot
 from holdfast.events.run import Failure, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, Way
 from holdfast.events.work import BackupRequested, BackupTarget, FanOut
-from holdfast.executor.attempt import Attempt, in_thread
+from holdfast.executor.attempt import Attempt
+from holdfast.executor.consistency.dumps import dumps_of, make_dumps
+from holdfast.executor.consistency.frame import framed
 from holdfast.executor.copying import copied_from
 from holdfast.executor.domain import (
     CANCELLED,
@@ -35,8 +36,9 @@ from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.locks import LockWaitError, unless_locked
 from holdfast.executor.made import Made, Original, copy_made, made_before, made_of, with_id
 from holdfast.executor.manifest import carry_settings
-from holdfast.executor.reach import append_only, reach
+from holdfast.executor.reach import reach
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
+from holdfast.executor.there import at_device, missing_paths, with_restic
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import backup, snapshots
@@ -51,6 +53,13 @@ log = Log("executor")
 
 async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
     """Say how it went at each destination as soon as it is known; the outcome is of all."""
+    async with at_device(attempt, work.device) as there:
+        outcome = await framed(there, work, lambda: _to_all(there, work))
+    await carry_settings(attempt, work)
+    return outcome
+
+
+async def _to_all(attempt: Attempt, work: BackupRequested) -> Outcome:
     # Once and before anything is started: it ends whatever bears the mark of this run.
     await attempt.hold.guard(end_predecessor(attempt))
     originals: list[Original] = []
@@ -76,7 +85,6 @@ async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
             # Only now: what was done meanwhile is not done again.
             raise end
         told.append(end)
-    await carry_settings(attempt, work)
     return backup_outcome(told)
 
 
@@ -160,9 +168,15 @@ async def _make(
         same = [each for each in originals if before.tree and each.made.tree == before.tree]
         if same:
             return copy_made(same[0].made, before, Way.COPY, 0.0)
-        return await _adopt(work, restic, before)
+        return await _adopt(attempt, work, target, restic, before)
     began = attempt.deps.now()
     _tell(attempt, target, Status())
+    dumps = await dumps_of(attempt, work)
+    if dumps:
+        # First: a snapshot that is told of has them beside it.
+        await with_restic(
+            attempt, target.address, restic, lambda here: make_dumps(here, work, dumps)
+        )
     for original in originals:
         copied = await copied_from(
             attempt, work.fan_out, original.address, original.made, target.address
@@ -178,7 +192,7 @@ async def _make(
 async def _back_up(
     attempt: Attempt, work: BackupRequested, target: BackupTarget, restic: Restic
 ) -> Made:
-    missing = await in_thread(lambda: _missing(work.paths))
+    missing = await missing_paths(attempt, work.paths)
     if len(missing) == len(work.paths):
         raise SourcesMissingError(f"None of the paths exists: {names_told(missing)}.")
 
@@ -187,13 +201,12 @@ async def _back_up(
 
     began = attempt.deps.now()
     try:
-        if target.address.append_only:
-            async with append_only(attempt, target.address, restic) as (relay, relayed):
-                result = await relay.while_it_lives(
-                    backup.run(relayed, _options(work), on_progress=on_progress)
-                )
-        else:
-            result = await backup.run(restic, _options(work), on_progress=on_progress)
+        result = await with_restic(
+            attempt,
+            target.address,
+            restic,
+            lambda here: backup.run(here, _options(work), on_progress=on_progress),
+        )
     except SourceMissingError as error:
         raise SourcesMissingError(
             f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
@@ -219,7 +232,9 @@ async def _tree_of(work: BackupRequested, restic: Restic, snapshot_id: str) -> s
     return found[0].tree if found else ""
 
 
-async def _adopt(work: BackupRequested, restic: Restic, before: Snapshot) -> Made:
+async def _adopt(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, restic: Restic, before: Snapshot
+) -> Made:
     """The snapshot of an attempt that died before it could tell of it.
 
     Which files it could not read died with it; a dry run finds them again without writing.
@@ -227,7 +242,12 @@ async def _adopt(work: BackupRequested, restic: Restic, before: Snapshot) -> Mad
     log.info("snapshot_adopted", run_id=str(work.run_id), restic_snapshot_id=before.id)
     summary = before.summary or BackupSummary()
     try:
-        again = await backup.run(restic, _options(work, dry_run=True))
+        again = await with_restic(
+            attempt,
+            target.address,
+            restic,
+            lambda here: backup.run(here, _options(work, dry_run=True)),
+        )
     except HoldfastError as error:
         log.warning("adopted_snapshot_not_compared", error=str(error), detail=error.detail)
         again = BackupResult(summary=summary, partial=True)
@@ -348,7 +368,3 @@ async def _failed(
         )
     )
     return TargetOutcome(name=target_named(target), status=status, failure=failure)
-
-
-def _missing(paths: Sequence[str]) -> list[str]:
-    return [path for path in paths if not os.path.lexists(path)]

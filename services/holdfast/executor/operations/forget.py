@@ -5,6 +5,7 @@ import asyncio
 from holdfast.events.run import ForgetResult, RunStatus
 from holdfast.events.work import ForgetAdmitted
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.consistency.dumps import dumps_beside
 from holdfast.executor.domain import CANCELLED, Outcome, failure_of
 from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.locks import unless_locked
@@ -41,7 +42,8 @@ async def _forget(attempt: Attempt, work: ForgetAdmitted) -> Outcome:
     await end_predecessor(attempt)
     restic = await reach(attempt, work.address)
     if work.restic_snapshot_ids:
-        options = ForgetOptions(snapshot_ids=work.restic_snapshot_ids)
+        dumps = await dumps_beside(restic, work.restic_snapshot_ids, attempt.deps.now())
+        options = ForgetOptions(snapshot_ids=(*work.restic_snapshot_ids, *dumps))
         await unless_locked(
             attempt, work.address, lambda: forget.run(restic, options), exclusive=True
         )

@@ -62,12 +62,12 @@ async def _restore(attempt: Attempt, work: RestoreRequested) -> Outcome:
 
 async def _from_repository(attempt: Attempt, work: RestoreRequested) -> Outcome:
     restic = await reach(attempt, work.address)
-    wanted = await _wanted(restic, work)
+    wanted = await wanted_paths(restic, work)
     target = Target(work.target_path)
     if not await in_thread(target.may_be_directory):
         raise TargetUnusableError(f"{work.target_path} is not a directory.")
 
-    begun = _Begun(attempt)
+    begun = Begun(attempt)
     resumes = await in_thread(begun.is_marked)
     if not work.overwrite and not resumes and await in_thread(target.holds_anything):
         in_the_way = await obstacles(restic, work.restic_snapshot_id, wanted, target)
@@ -93,14 +93,7 @@ async def _write(
     attempt: Attempt, work: RestoreRequested, restic: Restic, options: RestoreOptions
 ) -> Outcome:
     def on_progress(status: Status) -> None:
-        attempt.progress.tell(
-            status.percent_done,
-            destination_id=work.address.destination_id,
-            files_done=status.files_restored,
-            total_files=status.total_files,
-            bytes_done=status.bytes_restored,
-            total_bytes=status.total_bytes,
-        )
+        tell(attempt, work, status)
 
     await in_thread(lambda: Path(work.target_path).mkdir(parents=True, exist_ok=True))
     try:
@@ -126,7 +119,19 @@ async def _write(
     )
 
 
-async def _wanted(restic: Restic, work: RestoreRequested) -> tuple[str, ...]:
+def tell(attempt: Attempt, work: RestoreRequested, status: Status) -> None:
+    """How far it is."""
+    attempt.progress.tell(
+        status.percent_done,
+        destination_id=work.address.destination_id,
+        files_done=status.files_restored,
+        total_files=status.total_files,
+        bytes_done=status.bytes_restored,
+        total_bytes=status.total_bytes,
+    )
+
+
+async def wanted_paths(restic: Restic, work: RestoreRequested) -> tuple[str, ...]:
     """The paths to restore: those asked for, or all that was backed up.
 
     Always named, because restic then walks through a symbolic link above them, where for
@@ -163,7 +168,7 @@ async def _not_in_snapshot(
     return tuple(missing)
 
 
-class _Begun:
+class Begun:
     """A mark on disk that this run's checks are done and its writing has begun.
 
     What is in the way afterwards is its own half-written work.  The mark lies in the cache:

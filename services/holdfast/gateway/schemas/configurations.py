@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from holdfast.events.consistency import Consistency
 from holdfast.events.queries import CreateConfiguration, UpdateConfiguration
 from holdfast.events.views import ConfigurationView
 from holdfast.gateway.schemas.text import AnyPath, Request
@@ -23,6 +24,7 @@ class ConfigurationRequest(Request, frozen=True, kw_only=True):
     backup_env: bool = True
     include_paths: Paths = ()
     exclude_paths: Paths = ()
+    consistency: Consistency = Consistency()
     enabled: bool = True
 
     def query(self) -> CreateConfiguration:
@@ -39,6 +41,8 @@ class ConfigurationPatch(Request, frozen=True, kw_only=True):
     backup_env: bool | UnsetType = UNSET
     include_paths: Paths | UnsetType = UNSET
     exclude_paths: Paths | UnsetType = UNSET
+    consistency: Consistency | UnsetType = UNSET
+    """Given, it is all of it: what is absent in it has its default."""
     enabled: bool | UnsetType = UNSET
 
     def query(self, configuration_id: UUID) -> UpdateConfiguration:

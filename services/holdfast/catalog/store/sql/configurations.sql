@@ -2,9 +2,9 @@
 -- Tie an app to a policy.  The tie that exists already is changed; one that was off and is
 -- switched on counts due times from now.
 insert into configuration (id, app_id, policy_id, backup_volumes, backup_compose, backup_env,
-                           include_paths, exclude_paths, enabled,
+                           include_paths, exclude_paths, consistency, enabled,
                            enabled_at, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10, $10)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $11)
 on conflict (app_id, policy_id) where deleted_at is null
 do update
    set backup_volumes = excluded.backup_volumes,
@@ -12,18 +12,19 @@ do update
        backup_env = excluded.backup_env,
        include_paths = excluded.include_paths,
        exclude_paths = excluded.exclude_paths,
+       consistency = excluded.consistency,
        enabled = excluded.enabled,
        enabled_at = case when excluded.enabled and not configuration.enabled
                          then excluded.enabled_at else configuration.enabled_at end,
        updated_at = excluded.updated_at
 returning id, app_id, is_system_backup, system_type, policy_id,
-          backup_volumes, backup_compose, backup_env, include_paths, exclude_paths,
+          backup_volumes, backup_compose, backup_env, include_paths, exclude_paths, consistency,
           enabled, created_at, updated_at;
 
 -- name: configurations
 -- Those of an app, or all for null.
 select id, app_id, is_system_backup, system_type, policy_id,
-       backup_volumes, backup_compose, backup_env, include_paths, exclude_paths,
+       backup_volumes, backup_compose, backup_env, include_paths, exclude_paths, consistency,
        enabled, created_at, updated_at
   from configuration
  where deleted_at is null
@@ -32,14 +33,14 @@ select id, app_id, is_system_backup, system_type, policy_id,
 
 -- name: configuration
 select id, app_id, is_system_backup, system_type, policy_id,
-       backup_volumes, backup_compose, backup_env, include_paths, exclude_paths,
+       backup_volumes, backup_compose, backup_env, include_paths, exclude_paths, consistency,
        enabled, created_at, updated_at
   from configuration
  where id = $1 and deleted_at is null;
 
 -- name: lock_configurations
 select id, app_id, is_system_backup, system_type, policy_id,
-       backup_volumes, backup_compose, backup_env, include_paths, exclude_paths,
+       backup_volumes, backup_compose, backup_env, include_paths, exclude_paths, consistency,
        enabled, created_at, updated_at
   from configuration
  where id = any($1::uuid[]) and deleted_at is null
@@ -47,14 +48,14 @@ select id, app_id, is_system_backup, system_type, policy_id,
    for update;
 
 -- name: update_configuration
--- $10 is the moment from which due times count, or null when they go on counting.
+-- $11 is the moment from which due times count, or null when they go on counting.
 update configuration
    set policy_id = $2, backup_volumes = $3, backup_compose = $4, backup_env = $5,
-       include_paths = $6, exclude_paths = $7, enabled = $8, updated_at = $9,
-       enabled_at = coalesce($10, enabled_at)
+       include_paths = $6, exclude_paths = $7, consistency = $8, enabled = $9, updated_at = $10,
+       enabled_at = coalesce($11, enabled_at)
  where id = $1
 returning id, app_id, is_system_backup, system_type, policy_id,
-          backup_volumes, backup_compose, backup_env, include_paths, exclude_paths,
+          backup_volumes, backup_compose, backup_env, include_paths, exclude_paths, consistency,
           enabled, created_at, updated_at;
 
 -- name: delete_configuration

@@ -28,7 +28,7 @@ select id, name, device_id, paths, created_at from app order by id;
 
 -- name: configurations
 select id, app_id, is_system_backup, system_type, policy_id, backup_volumes, backup_compose,
-       backup_env, include_paths, exclude_paths, enabled, created_at
+       backup_env, include_paths, exclude_paths, consistency, enabled, created_at
   from configuration
  where deleted_at is null
  order by id;
@@ -133,16 +133,18 @@ on conflict (id) do update
 -- name: put_configuration
 -- $2 is now: only later times are due.  One that was deleted, and has its history, comes back.
 insert into configuration (id, app_id, is_system_backup, system_type, policy_id, backup_volumes,
-                           backup_compose, backup_env, include_paths, exclude_paths, enabled,
-                           enabled_at, created_at, updated_at)
+                           backup_compose, backup_env, include_paths, exclude_paths, consistency,
+                           enabled, enabled_at, created_at, updated_at)
 select id, app_id, is_system_backup, system_type, policy_id, backup_volumes, backup_compose,
-       backup_env, include_paths, exclude_paths, enabled, $2, created_at, $2
+       backup_env, include_paths, exclude_paths, coalesce(consistency, '{}'), enabled, $2,
+       created_at, $2
   from jsonb_populate_record(null::configuration, $1)
 on conflict (id) do update
    set app_id = excluded.app_id, policy_id = excluded.policy_id,
        backup_volumes = excluded.backup_volumes, backup_compose = excluded.backup_compose,
        backup_env = excluded.backup_env, include_paths = excluded.include_paths,
-       exclude_paths = excluded.exclude_paths, enabled = excluded.enabled,
+       exclude_paths = excluded.exclude_paths, consistency = excluded.consistency,
+       enabled = excluded.enabled,
        enabled_at = excluded.enabled_at, updated_at = excluded.updated_at, deleted_at = null;
 
 -- name: move_places

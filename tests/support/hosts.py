@@ -1,0 +1,41 @@
+"""A device behind SSH, as an executor meets it."""
+
+from pathlib import Path
+
+from holdfast.events.work import DestinationSecrets, DeviceAddress
+from holdfast.kernel.ids import new_id
+from support.executor import Bench
+from support.sshd import Sshd
+
+
+class Pi:
+    """A device behind SSH whose home, cache and temporary files are this test's own."""
+
+    def __init__(self, sshd: Sshd, root: Path, *, path: str = "") -> None:
+        self.sshd = sshd
+        self.root = root
+        self.cache = root / ".cache"
+        self.temporary = root / "tmp"
+        for each in (self.cache, self.temporary):
+            each.mkdir(parents=True)
+        sshd.environment = (f"HOME={root}", f"TMPDIR={self.temporary}")
+        if path:
+            sshd.environment += (f"PATH={path}",)
+        sshd.start()
+        self.address = DeviceAddress(
+            device_id=new_id(),
+            name="pi",
+            host="127.0.0.1",
+            port=sshd.port,
+            user=sshd.user,
+            host_key=sshd.host_key,
+        )
+
+    def known_to(self, bench: Bench) -> "Pi":
+        secrets = DestinationSecrets(repo_password="", sftp_private_key=self.sshd.private_key)
+        bench.logins[self.address.device_id] = secrets
+        return self
+
+    def files(self) -> list[Path]:
+        """All that is on its disk."""
+        return [each for each in self.root.rglob("*") if each.is_file()]
