@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from holdfast.events.work import DestinationAddress
+from holdfast.events.work import DestinationAddress, DestinationType
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.takeover import clear_predecessors_lock
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import config
 from holdfast.restic.environment import can_be_both
-from holdfast.restic.errors import WrongPasswordError
+from holdfast.restic.errors import ResticError, WrongPasswordError
 from holdfast.storage.base import Found
 from holdfast.storage.relay import Relay
 
@@ -47,6 +47,30 @@ async def reach(attempt: Attempt, address: DestinationAddress) -> Restic:
     await clear_predecessors_lock(attempt, address)
     await recognise(restic, address, found)
     return restic
+
+
+@contextlib.asynccontextmanager
+async def while_mounted(attempt: Attempt, address: DestinationAddress) -> AsyncIterator[None]:
+    """See at the end that a disk or share was there all the time.  Raises RepositoryMissingError.
+
+    restic makes the folders that it misses: of a disk that is taken out under it, it would write
+    the rest, and even the snapshot, into the empty mount point.
+    """
+    try:
+        yield
+    except ResticError as error:
+        if await _is_gone(attempt, address):
+            raise missing(attempt, address) from error
+        raise
+    if await _is_gone(attempt, address):
+        raise missing(attempt, address)
+
+
+async def _is_gone(attempt: Attempt, address: DestinationAddress) -> bool:
+    """Servers say themselves that they are away; a path does not."""
+    if address.type is not DestinationType.LOCAL:
+        return False
+    return not (await attempt.storage(address).probe(write=False)).has_config
 
 
 async def recognise(restic: Restic, address: DestinationAddress, found: Found) -> None:

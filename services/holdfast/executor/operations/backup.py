@@ -36,7 +36,7 @@ from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.locks import LockWaitError, unless_locked
 from holdfast.executor.made import Made, Original, copy_made, made_before, made_of, with_id
 from holdfast.executor.manifest import carry_settings
-from holdfast.executor.reach import reach
+from holdfast.executor.reach import reach, while_mounted
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
 from holdfast.executor.there import at_device, missing_paths, with_restic
 from holdfast.kernel.errors import HoldfastError
@@ -201,12 +201,13 @@ async def _back_up(
 
     began = attempt.deps.now()
     try:
-        result = await with_restic(
-            attempt,
-            target.address,
-            restic,
-            lambda here: backup.run(here, _options(work), on_progress=on_progress),
-        )
+        async with while_mounted(attempt, target.address):
+            result = await with_restic(
+                attempt,
+                target.address,
+                restic,
+                lambda here: backup.run(here, _options(work), on_progress=on_progress),
+            )
     except SourceMissingError as error:
         raise SourcesMissingError(
             f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
