@@ -130,6 +130,8 @@ class Bench:
     def __init__(self, cache: Path, **deps: Any) -> None:
         self.bus = RecordingBus()
         self.places: dict[UUID, Place] = {}
+        self.logins: dict[UUID, DestinationSecrets] = {}
+        """Of devices."""
         self.claim = 1
         self.done: tuple[UUID, ...] = ()
         self.heartbeat = HeartbeatReply(held=True)
@@ -156,7 +158,8 @@ class Bench:
         self.bus.answers[Heartbeat] = lambda _: self.heartbeat
 
     def _grant(self, query: ClaimRun) -> Claim:
-        plain = msgspec.json.encode({str(id): each.secrets for id, each in self.places.items()})
+        secrets = {id: each.secrets for id, each in self.places.items()} | self.logins
+        plain = msgspec.json.encode({str(id): each for id, each in secrets.items()})
         return Claim(
             granted=True,
             claim=self.claim,

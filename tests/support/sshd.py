@@ -20,6 +20,10 @@ class Sshd:
 
     def __init__(self, data: Path, *, subsystem: str = "internal-sftp") -> None:
         self.data = data
+        self.environment: tuple[str, ...] = ()
+        """NAME=value for each session; before it is started."""
+        self.options = ""
+        """Further lines of its configuration."""
         self.port = free_port()
         self.user = pwd.getpwuid(os.getuid()).pw_name
         self.key = asyncssh.generate_private_key("ssh-ed25519")
@@ -49,7 +53,8 @@ class Sshd:
             f"ListenAddress 127.0.0.1:{self.port}\nHostKey {self.data}/host_key\n"
             f"AuthorizedKeysFile {self.data}/authorized_keys\nPidFile none\nStrictModes no\n"
             "UsePAM no\nUseDNS no\nPasswordAuthentication no\nPermitRootLogin yes\n"
-            f"MaxStartups 100:30:200\n{subsystem}"
+            f"MaxStartups 100:30:200\n{subsystem}{self.options}"
+            + (f"SetEnv {' '.join(self.environment)}\n" if self.environment else "")
         )
         self._process = subprocess.Popen(
             [

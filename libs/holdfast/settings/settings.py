@@ -63,6 +63,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long an executor's claim lasts without a heartbeat."""
     lock_wait_seconds: float = 3600.0
     """How long a run waits for somebody else's lock on a repository before it fails."""
+    discover_seconds: float = 60.0
+    """How often a device's container engines are asked what they run; 0: only when asked to."""
     timezone: str = "UTC"
     """The zone of schedules that name none."""
     log_level: str = "INFO"
@@ -121,6 +123,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             retry_delays=_delays(environ, "RETRY_DELAYS", (300.0, 1800.0, 7200.0)),
             claim_seconds=_number(environ, "CLAIM_SECONDS", 15.0, at_least=1),
             lock_wait_seconds=_number(environ, "LOCK_WAIT_SECONDS", 3600.0, at_least=0),
+            discover_seconds=_number(environ, "DISCOVER_SECONDS", 60.0, at_least=0),
             timezone=_zone(text("TIMEZONE")) or machine_timezone(),
             log_level=_log_level(text("LOG_LEVEL") or "INFO"),
         )

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.discovered import paths_to_read
 from holdfast.catalog.domain.run import SUPERSEDED, backup_tags
 from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import (
@@ -94,7 +95,7 @@ async def resolve_all(
         app = owners.get(tie.app_id) if tie.app_id else None
         resolved[tie.id] = (
             None
-            if policy is None or app is None
+            if policy is None or app is None or not paths_to_read(app, tie)
             else Resolved(configuration=tie, policy=policy, app=app, device=homes[app.device_id])
         )
     return resolved
@@ -143,7 +144,7 @@ def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUI
         app_id=app.id,
         app_name=app.name,
         hostname=device.name,
-        paths=configuration.include_paths or app.paths,
+        paths=paths_to_read(app, configuration),
         exclude_paths=configuration.exclude_paths,
         tags=backup_tags(app.id, configuration.id, start.run_id, instance_id),
         targets=targets,

@@ -27,6 +27,9 @@ from holdfast.events.run import Operation, RunStatus
 from holdfast.events.work import HealRequested, InitRequested
 from holdfast.secretbox.envelope import seal_to
 
+ON_DEVICES = frozenset((Operation.DEVICE_PROBE, Operation.DISCOVER))
+"""What is done on the run's device, which an executor may have to log in to."""
+
 
 async def answer_claim_run(query: ClaimRun, deps: Deps) -> Claim:
     """Give the run to the executor, unless another one may still be at it.
@@ -114,7 +117,7 @@ async def _secrets(
         for each in await destinations.sealed_secrets(connection, _opened_by(run), run.id)
     }
     opened = await with_logins(connection, opened, deps)
-    if run.operation is Operation.DEVICE_PROBE and run.device_id is not None:
+    if run.operation in ON_DEVICES and run.device_id is not None:
         opened |= await logins_of(connection, [run.device_id], deps)
     if run.operation is Operation.ROTATE_PASSWORD:
         for destination_id in run.destination_ids:

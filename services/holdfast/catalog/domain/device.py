@@ -80,6 +80,11 @@ def is_known(device: DeviceView) -> bool:
     return device.type != SSH or device.tested_at is not None
 
 
+def far_address(device: DeviceView) -> DeviceAddress | None:
+    """Where an executor has to log in for it; None for the executor's own machine."""
+    return address_of(device) if device.type == SSH else None
+
+
 def address_of(device: DeviceView) -> DeviceAddress:
     """The same for an executor.  InvalidRequestError for a device without SSH."""
     if device.type != SSH or device.ssh_host is None or device.ssh_user is None:

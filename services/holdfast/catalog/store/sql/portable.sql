@@ -24,7 +24,7 @@ select p.id, p.name, p.description, p.is_default, p.schedule, p.timezone, p.enab
  order by p.id;
 
 -- name: apps
-select id, name, device_id, paths, created_at from app order by id;
+select id, name, device_id, paths, key, created_at from app order by id;
 
 -- name: configurations
 select id, app_id, is_system_backup, system_type, policy_id, backup_volumes, backup_compose,
@@ -125,10 +125,12 @@ on conflict (id) do update
        schedule_changed_at = excluded.schedule_changed_at, updated_at = excluded.updated_at;
 
 -- name: put_app
-insert into app (id, name, device_id, paths, created_at)
-select id, name, device_id, paths, created_at from jsonb_populate_record(null::app, $1)
+insert into app (id, name, device_id, paths, key, created_at)
+select id, name, device_id, paths, coalesce(key, ''), created_at
+  from jsonb_populate_record(null::app, $1)
 on conflict (id) do update
-   set name = excluded.name, device_id = excluded.device_id, paths = excluded.paths;
+   set name = excluded.name, device_id = excluded.device_id, paths = excluded.paths,
+       key = excluded.key;
 
 -- name: put_configuration
 -- $2 is now: only later times are due.  One that was deleted, and has its history, comes back.
@@ -175,7 +177,7 @@ select md5(coalesce(string_agg(line, E'\n' order by line), '')) from (
            ::text as line
       from device
     union all
-    select row('app', a.*)::text from app a
+    select row('app', id, name, device_id, paths, key)::text from app
     union all
     select row('policy', p.*)::text from policy p
     union all
