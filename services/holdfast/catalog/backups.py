@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain.device import SSH
 from holdfast.catalog.domain.discovered import paths_to_read
 from holdfast.catalog.domain.run import SUPERSEDED, backup_tags
 from holdfast.catalog.ending import end_here
@@ -93,12 +94,18 @@ async def resolve_all(
     for tie in ties:
         policy = terms.get(tie.policy_id)
         app = owners.get(tie.app_id) if tie.app_id else None
-        resolved[tie.id] = (
-            None
-            if policy is None or app is None or not paths_to_read(app, tie)
-            else Resolved(configuration=tie, policy=policy, app=app, device=homes[app.device_id])
-        )
+        if policy is None or app is None or not _is_readable(app, tie, homes[app.device_id]):
+            resolved[tie.id] = None
+            continue
+        home = homes[app.device_id]
+        resolved[tie.id] = Resolved(configuration=tie, policy=policy, app=app, device=home)
     return resolved
+
+
+def _is_readable(app: AppView, tie: ConfigurationView, home: DeviceView) -> bool:
+    """Whether there is something to back up.  Backups read their executor's own machine: the
+    same path there is another app's data, or nobody's."""
+    return home.type != SSH and bool(paths_to_read(app, tie))
 
 
 async def usable_addresses(connection: Connection, policies: Iterable[PolicyView]) -> Addresses:

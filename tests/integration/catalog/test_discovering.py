@@ -240,7 +240,8 @@ async def test_an_older_word_and_one_of_a_lost_claim_change_nothing(
 async def test_a_name_that_is_taken_gets_the_devices(deps: Deps, clock: Clock) -> None:
     await added_app(deps, "shop")
     lone = replace(SHOP, key="docker/container/shop")
-    await told(deps, clock, SHOP, lone, replace(SHOP, key="docker/container/x", data=(), compose_files=(), env_files=()))  # fmt: skip
+    bare = replace(SHOP, key="docker/container/x", data=(), compose_files=(), env_files=())
+    await told(deps, clock, SHOP, lone, bare)
     names = {each.name for each in await answer_list_apps(ListApps(), deps)}
     assert names == {"shop", "shop (nas)", "shop (nas) 2"}, "and who has no data is no app"
 
@@ -255,7 +256,11 @@ async def test_a_backup_reads_what_its_configuration_wants_of_the_app(
 
     async def paths() -> tuple[str, ...]:
         started = await answer_start_backup(StartBackup(configuration_id=tie.id), deps)
-        row = await deps.pool.fetchval("select work from run where id = $1", started.run_id)
+        run = await run_of(deps, started.run_id)
+        claim = (await claimed(deps, run.id)).claim
+        await on_snapshot_completed(snapshot_made(run, claim, clock()), deps)
+        await on_run_completed(run_ended(run, claim, clock()), deps)
+        row = await deps.pool.fetchval("select work from run where id = $1", run.id)
         return tuple(row["paths"])
 
     assert await paths() == app.paths
@@ -278,12 +283,14 @@ async def test_coverage_tells_by_whom_since_when_and_why_not(deps: Deps, clock: 
         "/run/docker.sock": "socket",
     }
     assert before["/v/shop_db/_data"].configuration_id == tie.id
+    assert [path for path, each in before.items() if not each.at_risk] == ["/run/docker.sock"]
 
     accepted = await answer_start_backup(StartBackup(configuration_id=tie.id), deps)
     run = await run_of(deps, accepted.run_id)
     claim = (await claimed(deps, run.id)).claim
+    made = replace(snapshot_made(run, claim, clock()), paths=app.paths, duration_seconds=0)
     at = clock()
-    await on_snapshot_completed(snapshot_made(run, claim, at), deps)
+    await on_snapshot_completed(made, deps)
     await on_run_completed(run_ended(run, claim, at), deps)
     clock.advance(hours=2)
     await answer_update_configuration(

@@ -58,6 +58,8 @@ class CoverageEntry(View, frozen=True, kw_only=True):
     path: str
     protected: bool
     """A configuration backs it up, and has done so."""
+    at_risk: bool
+    """It is data, nothing protects it, and nobody said that nothing should."""
     configuration_id: UUID | None
     """Which one."""
     policy_name: str

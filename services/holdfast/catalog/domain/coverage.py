@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from holdfast.catalog.domain.device import SSH
 from holdfast.catalog.domain.discovered import paths_to_read
 from holdfast.events.discovery import FoundData, LeftOut
 from holdfast.events.views import (
@@ -30,10 +31,15 @@ EXPLANATIONS: dict[str, str] = {
     "disabled": "Its configuration or its policy is switched off.",
     "not_included": "Its configurations back up other paths.",
     "excluded": "Its configuration excludes it.",
+    "unreachable": "Apps behind SSH are found, and cannot be backed up yet.",
     "no_destination": "The policy has no destination.",
     "never_backed_up": "No backup of it has succeeded yet, or none is left.",
 }
 """For a person, by reason."""
+
+
+NO_DATA = frozenset(LeftOut) - {LeftOut.NOT_MOUNTED}
+"""Reasons that put nothing at risk."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +89,7 @@ def _entry(
         name=data.name if data else "",
         path=path,
         protected=not judged.reason,
+        at_risk=bool(judged.reason) and judged.reason not in NO_DATA,
         configuration_id=judged.configuration.id if judged.configuration else None,
         policy_name=judged.policy_name,
         last_backup_at=last,
@@ -125,6 +132,8 @@ def _reason(
         return "not_included"
     if any(_excludes(pattern, path) for pattern in tie.exclude_paths):
         return "excluded"
+    if known.devices[app.device_id].type == SSH:
+        return "unreachable"
     if not policy.destinations:
         return "no_destination"
     return "" if is_backed_up else "never_backed_up"
