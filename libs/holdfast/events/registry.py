@@ -48,9 +48,9 @@ EVENTS: dict[str, type[Event]] = {
         changes.PolicyChanged,
         changes.ConfigurationChanged,
         changes.DestinationChanged,
-        keys.RecoveryKitMade,
         discovery.DeviceDiscovered,
         discovery.AppDiscovered,
         discovery.AppVanished,
+        keys.RecoveryKitMade,
     )
 }

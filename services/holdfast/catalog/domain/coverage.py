@@ -120,12 +120,15 @@ def _by(app: AppView, tie: ConfigurationView, path: str, known: Known) -> Judged
     judged = Judged(
         configuration=tie, policy_name=policy.name, last_backup_at=max(times, default=None)
     )
-    return msgspec.structs.replace(judged, reason=_reason(app, tie, policy, path, bool(times)))
+    return msgspec.structs.replace(
+        judged, reason=_reason(app, tie, path, known, is_backed_up=bool(times))
+    )
 
 
 def _reason(
-    app: AppView, tie: ConfigurationView, policy: PolicyView, path: str, is_backed_up: bool
+    app: AppView, tie: ConfigurationView, path: str, known: Known, *, is_backed_up: bool
 ) -> str:
+    policy = known.policies[tie.policy_id]
     if not tie.enabled or not policy.enabled:
         return "disabled"
     if not any(_is_within(path, root) for root in paths_to_read(app, tie)):
