@@ -72,7 +72,8 @@ async def follow_end(
         return
     if not isinstance(event.result, DiscoverResult) or not event.result.engines:
         await devices.discover_at(connection, run.device_id, now + SELDOM)
-    await devices.drop_old_discoveries(connection, run.device_id, run.id)
+    if run.trigger is Trigger.SCHEDULE:
+        await devices.drop_old_discoveries(connection, run.device_id, run.id)
 
 
 async def record_discovery(connection: Connection, event: DeviceDiscovered, deps: Deps) -> None:

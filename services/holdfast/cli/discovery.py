@@ -1,7 +1,7 @@
 """What runs on the devices, and whether all of it is protected, against a running gateway."""
 
 import msgspec
-from rich.table import Table
+from rich.table import Column, Table
 
 from holdfast.cli.client import GatewayClient
 from holdfast.cli.commands import Devices, console, print_table, report, when
@@ -33,7 +33,8 @@ def coverage() -> int:
     """Print what protects each piece of data; 1 when something is at risk."""
     with GatewayClient.find() as client:
         entries = client.get("/coverage", Coverage).entries
-    table = Table("device", "app", "path", "policy", "last good backup", "", box=None)
+    path = Column("path", overflow="fold")
+    table = Table("device", "app", path, "policy", "last good backup", "", box=None)
     for each in entries:
         colour = "red" if each.at_risk else "dim"
         told = "protected" if each.protected else f"[{colour}]{each.explanation}[/{colour}]"

@@ -1,5 +1,6 @@
 """What a discovery found becomes apps that are protected, and what is gone is marked."""
 
+import dataclasses
 from datetime import timedelta
 from uuid import UUID
 
@@ -309,6 +310,8 @@ async def test_coverage_tells_by_whom_since_when_and_why_not(deps: Deps, clock: 
 async def test_the_keeper_looks_every_minute_but_never_twice_at_once(
     deps: Deps, clock: Clock
 ) -> None:
+    settings = replace(deps.settings, discover_seconds=60)
+    deps = dataclasses.replace(deps, settings=settings)
     keeper = Keeper(deps)
 
     async def discoveries() -> list[UUID]:

@@ -1,7 +1,8 @@
 -- name: add_device
 insert into device (id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo,
                     sealed_secrets, created_at, discover_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, case when $3 = 'local' then $11 end);
+values ($1, $2, $3::text, $4, $5, $6, $7, $8, $9, $10, $11::timestamptz,
+        case when $3::text = 'local' then $11::timestamptz end);
 
 -- name: add_first_device
 -- The machine itself, unless some device is known already.
@@ -32,7 +33,7 @@ update device
 -- name: device_probed
 -- The key that it showed is pinned, unless another was asked for meanwhile.
 update device
-   set facts = $2, tested_at = $3, discover_at = case when $6 then coalesce(discover_at, $3) end,
+   set facts = $2, tested_at = $3, discover_at = case when $6::boolean then coalesce(discover_at, $3) end,
        ssh_host_key = case when ssh_host_key in ('', $5) then $4 else ssh_host_key end
  where id = $1;
 

@@ -36,8 +36,9 @@ select id, app_id, is_system_backup, system_type, policy_id, backup_volumes, bac
 -- name: put_device
 -- Without $2, what opens it stays.
 insert into device (id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo,
-                    sealed_secrets, created_at)
-select id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo, $2, created_at
+                    sealed_secrets, created_at, discover_at)
+select id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo, $2, created_at,
+       case type when 'local' then created_at end
   from jsonb_populate_record(null::device, $1)
 on conflict (id) do update
    set name = excluded.name, type = excluded.type, site = excluded.site,
@@ -125,9 +126,14 @@ on conflict (id) do update
        schedule_changed_at = excluded.schedule_changed_at, updated_at = excluded.updated_at;
 
 -- name: put_app
+-- The app of a key that was found here under another id and name keeps it.
 insert into app (id, name, device_id, paths, key, created_at)
-select id, name, device_id, paths, coalesce(key, ''), created_at
-  from jsonb_populate_record(null::app, $1)
+select id, name, device_id, paths,
+       case when exists (select from app a
+                          where a.device_id = n.device_id and a.key = n.key and a.id <> n.id)
+            then '' else coalesce(key, '') end,
+       created_at
+  from jsonb_populate_record(null::app, $1) n
 on conflict (id) do update
    set name = excluded.name, device_id = excluded.device_id, paths = excluded.paths,
        key = excluded.key;
