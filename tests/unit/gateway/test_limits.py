@@ -1,10 +1,12 @@
 """Limits and the protection test over HTTP."""
 
 import pytest
+from msgspec.structs import replace
 
 from holdfast.events import queries as q
 from holdfast.events.limits import Compression, Limits, RateWindow
 from holdfast.events.run import RunStatus
+from holdfast.events.views import DestinationChange
 from support.gateway import ID, RUN_ID, GatewayHouse, accepted, destination, run
 
 PATH = "/api/v1/backup/destinations"
@@ -44,14 +46,18 @@ async def test_limits_are_set_with_a_new_destination(house: GatewayHouse) -> Non
 
 
 async def test_a_patch_names_only_what_changes(house: GatewayHouse) -> None:
-    house.bus.answers[q.UpdateDestination] = destination()
+    house.bus.answers[q.UpdateDestination] = DestinationChange(destination=destination())
 
     async with house.client() as client:
         first = await client.patch(f"{PATH}/{ID}", json={"max_runs": 2})
         second = await client.patch(f"{PATH}/{ID}", json={"limits": LIMITS, "append_only": True})
 
     assert (first.status_code, second.status_code) == (200, 200), second.text
-    queries = [each for each in house.bus.asked if isinstance(each, q.UpdateDestination)]
+    queries = [
+        replace(each, sealed_secrets=b"")  # sealed anew each time, with nothing in it
+        for each in house.bus.asked
+        if isinstance(each, q.UpdateDestination)
+    ]
     assert queries == [
         q.UpdateDestination(destination_id=ID, max_runs=2),
         q.UpdateDestination(destination_id=ID, limits=MEANT, append_only=True),
