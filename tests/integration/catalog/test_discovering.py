@@ -16,7 +16,7 @@ from holdfast.catalog.answers.configurations import (
 from holdfast.catalog.answers.devices import answer_list_devices
 from holdfast.catalog.answers.discovery import answer_discover_device, answer_get_coverage
 from holdfast.catalog.answers.policies import answer_create_policy
-from holdfast.catalog.answers.portable import answer_export_settings
+from holdfast.catalog.answers.portable import answer_export_settings, answer_import_settings
 from holdfast.catalog.answers.runs import answer_start_backup
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.handlers import (
@@ -39,6 +39,7 @@ from holdfast.events.queries import (
     DiscoverDevice,
     ExportSettings,
     GetCoverage,
+    ImportSettings,
     ListApps,
     ListConfigurations,
     ListDevices,
@@ -176,6 +177,8 @@ async def test_an_app_that_is_off_from_the_start_gets_no_configuration_until_it_
     await told(deps, clock, quiet)
     app = await only_app(deps)
     assert await ties(deps, app.id) == ()
+    exported = (await answer_export_settings(ExportSettings(), deps)).export
+    await answer_import_settings(ImportSettings(export=exported), deps)  # not refused
 
     await told(deps, clock, SHOP)
     assert len(await ties(deps, app.id)) == 1
