@@ -208,7 +208,12 @@ class House:
 
     def __init__(self, data: Path, **environment: str) -> None:
         self.data = data
-        self.environment = {"HOLDFAST_LOG_LEVEL": "DEBUG", **environment}
+        # Discoveries are other runs among those that a test looks at: they are asked for.
+        self.environment = {
+            "HOLDFAST_LOG_LEVEL": "DEBUG",
+            "HOLDFAST_DISCOVER_SECONDS": "0",
+            **environment,
+        }
         self.process: Process
         self.api: Api
 

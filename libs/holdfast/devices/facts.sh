@@ -10,7 +10,8 @@ say machine "$(uname -m)"
 say clock "$(date +%s)"
 say program "$(command -v "$1")"
 sudo -n true 2>/dev/null && say sudo yes
-for socket in /run/docker.sock /var/run/docker.sock; do
+for socket in "${DOCKER_HOST#unix://}" "/run/user/$(id -u)/docker.sock" /run/docker.sock \
+    /var/run/docker.sock; do
     [ -S "$socket" ] && [ -r "$socket" ] && [ -w "$socket" ] && say docker "$socket" && break
 done
 for socket in "/run/user/$(id -u)/podman/podman.sock" /run/podman/podman.sock; do

@@ -27,7 +27,10 @@ from holdfast.devices.holders import begin_note, write_note
 from holdfast.devices.streams import CHUNK, chunks_of, drain, split_lines, to_the_end
 from holdfast.kernel.secret import Secret
 
-INHERITED = ("HOME", "PATH", "TMPDIR", "XDG_CACHE_HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR")
+INHERITED = (
+    *("HOME", "PATH", "TMPDIR", "XDG_CACHE_HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR"),
+    "DOCKER_HOST",
+)
 """All that a child sees of our environment: credentials of the machine must not decide."""
 
 

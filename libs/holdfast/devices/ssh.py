@@ -16,6 +16,7 @@ from importlib.resources import files
 import asyncssh
 
 from holdfast.devices.base import GRACE, RUN_MARKER, Process, Program, ProgramNotFoundError
+from holdfast.devices.engine import Open, Reader, Writer
 from holdfast.devices.streams import CHUNK, drain, split_lines, to_the_end
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
@@ -193,6 +194,32 @@ async def _chunks(stream: "asyncssh.SSHReader[bytes]") -> AsyncIterator[bytes]:
             yield chunk
     except (OSError, asyncssh.Error) as error:
         raise DeviceLostError(detail=str(error)) from error
+
+
+def opener(connection: asyncssh.SSHClientConnection) -> Open:
+    """Connects to a socket on the device, as the user who is logged in."""
+
+    async def open(socket: str) -> tuple[Reader, Writer]:
+        try:
+            reader, writer = await connection.open_unix_connection(socket)
+        except asyncssh.Error as error:
+            raise OSError(f"{socket}: {error}") from error
+        return _FarReader(reader), writer
+
+    return open
+
+
+class _FarReader:
+    """Tells in our words that the device went away."""
+
+    def __init__(self, reader: "asyncssh.SSHReader[bytes]") -> None:
+        self._reader = reader
+
+    async def read(self, n: int) -> bytes:
+        try:
+            return await self._reader.read(n)
+        except asyncssh.Error as error:
+            raise DeviceLostError(detail=str(error)) from error
 
 
 async def _closed(channel: "asyncssh.SSHClientProcess[bytes]") -> None:

@@ -63,10 +63,12 @@ next() {
     exit
 }
 
-# Nothing of this machine's own variables decides what the program does.
+# Nothing of this machine's own variables decides what the program does, but where its
+# container engine is.
 go() {
     sh -c 'echo "holdfast $$" >&2; exec env -i "$@"' sh \
-        HOME="$HOME" PATH="$PATH" ${TMPDIR:+TMPDIR="$TMPDIR"} "$@" <&8 9<&- &
+        HOME="$HOME" PATH="$PATH" ${TMPDIR:+TMPDIR="$TMPDIR"} \
+        ${DOCKER_HOST:+DOCKER_HOST="$DOCKER_HOST"} "$@" <&8 9<&- &
     program=$!
     exec 8<&-
     watch &

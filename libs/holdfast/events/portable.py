@@ -52,6 +52,8 @@ class PortableApp(Portable, frozen=True, kw_only=True):
     name: str
     device_id: UUID
     paths: tuple[str, ...]
+    key: str = ""
+    """What a discovery knows it again by; empty: a person declared it."""
 
 
 class PortableDestination(Portable, frozen=True, kw_only=True):

@@ -1,6 +1,16 @@
 """Every event there is, by type.  AsyncAPI, the schemas and the decoders are made from it."""
 
-from holdfast.events import changes, due, keys, repository, retention, run, snapshot, work
+from holdfast.events import (
+    changes,
+    discovery,
+    due,
+    keys,
+    repository,
+    retention,
+    run,
+    snapshot,
+    work,
+)
 from holdfast.events.base import Event
 
 EVENTS: dict[str, type[Event]] = {
@@ -18,6 +28,7 @@ EVENTS: dict[str, type[Event]] = {
         work.ProbeRequested,
         work.ImportRequested,
         work.DeviceProbeRequested,
+        work.DiscoverRequested,
         work.RotatePasswordRequested,
         work.RebuildRequested,
         work.ProtectRequested,
@@ -38,6 +49,9 @@ EVENTS: dict[str, type[Event]] = {
         changes.PolicyChanged,
         changes.ConfigurationChanged,
         changes.DestinationChanged,
+        discovery.DeviceDiscovered,
+        discovery.AppDiscovered,
+        discovery.AppVanished,
         keys.RecoveryKitMade,
     )
 }

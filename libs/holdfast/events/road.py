@@ -2,7 +2,17 @@
 
 import msgspec
 
-from holdfast.events import changes, due, keys, repository, retention, run, snapshot, work
+from holdfast.events import (
+    changes,
+    discovery,
+    due,
+    keys,
+    repository,
+    retention,
+    run,
+    snapshot,
+    work,
+)
 from holdfast.events.base import Event
 
 SCHEDULER = "scheduler"
@@ -54,6 +64,7 @@ ROADS: dict[type[Event], Road] = {
     work.ProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ImportRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.DeviceProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.DiscoverRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.RotatePasswordRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.RebuildRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ProtectRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
@@ -94,5 +105,10 @@ ROADS: dict[type[Event], Road] = {
     changes.PolicyChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
     changes.ConfigurationChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
     changes.DestinationChanged: _road(CATALOG, f"{SCHEDULER} {GATEWAY}", _LOOK_AGAIN),
+    discovery.DeviceDiscovered: _road(
+        EXECUTOR, f"{CATALOG} {GATEWAY}", "An older one than the newest recorded is passed over."
+    ),
+    discovery.AppDiscovered: _road(CATALOG, GATEWAY, "Once each time that it comes, or is back."),
+    discovery.AppVanished: _road(CATALOG, GATEWAY, "Once each time that it goes."),
     keys.RecoveryKitMade: _road(CATALOG, GATEWAY, "Said when it was handed out; holds no secret."),
 }

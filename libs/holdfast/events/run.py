@@ -21,6 +21,7 @@ class Operation(StrEnum):
     PROBE = "probe"
     IMPORT = "import"
     DEVICE_PROBE = "device_probe"
+    DISCOVER = "discover"
     CHECK = "check"
     ROTATE_PASSWORD = "rotate_password"  # noqa: S105 - an operation, not a password
     REBUILD = "rebuild"
@@ -116,6 +117,15 @@ class DeviceProbeResult(msgspec.Struct, frozen=True, kw_only=True, tag="device_p
     """Where Holdfast would put its restic."""
     clock_ahead_seconds: int
     """By how much its clock is ahead of ours, to a second or two."""
+
+
+class DiscoverResult(msgspec.Struct, frozen=True, kw_only=True, tag="discover"):
+    """A device's container engines were asked what they run."""
+
+    engines: tuple[str, ...]
+    """Who answered; none: there is no engine, or it is off."""
+    apps: int
+    """How many were found."""
 
 
 class ImportResult(msgspec.Struct, frozen=True, kw_only=True, tag="import"):
@@ -278,6 +288,7 @@ Result = (
     InitResult
     | ProbeResult
     | DeviceProbeResult
+    | DiscoverResult
     | ImportResult
     | RebuildResult
     | RestoreResult

@@ -286,6 +286,18 @@ class DeviceProbeRequested(Work, frozen=True, kw_only=True):
     device: DeviceAddress
 
 
+class DiscoverRequested(Work, frozen=True, kw_only=True):
+    """Ask a device's container engines what they run, and tell the catalog."""
+
+    TYPE: ClassVar[str] = "discover.requested"
+
+    device_id: UUID
+    device: DeviceAddress | None = None
+    """None: the executor's own machine."""
+    own_paths: tuple[str, ...] = ()
+    """Repositories on the device, which are nobody's data."""
+
+
 class ImportRequested(Work, frozen=True, kw_only=True):
     """Look which snapshots are in a repository, and tell the catalog."""
 

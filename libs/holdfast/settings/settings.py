@@ -65,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a run waits for somebody else's lock on a repository before it fails."""
     app_lease_seconds: float = 60.0
     """So long after our last sign of life an app that is stopped for its backup comes back."""
+    discover_seconds: float = 60.0
+    """How often a device's container engines are asked what they run; 0: only when asked to."""
     timezone: str = "UTC"
     """The zone of schedules that name none."""
     log_level: str = "INFO"
@@ -124,6 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             claim_seconds=_number(environ, "CLAIM_SECONDS", 15.0, at_least=1),
             lock_wait_seconds=_number(environ, "LOCK_WAIT_SECONDS", 3600.0, at_least=0),
             app_lease_seconds=_number(environ, "APP_LEASE_SECONDS", 60.0, at_least=3),
+            discover_seconds=_number(environ, "DISCOVER_SECONDS", 60.0, at_least=0),
             timezone=_zone(text("TIMEZONE")) or machine_timezone(),
             log_level=_log_level(text("LOG_LEVEL") or "INFO"),
         )

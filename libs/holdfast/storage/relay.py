@@ -43,6 +43,10 @@ FULL = re.compile(
     rb"Post request rcat error:.*(no space left|quota exceeded|quotaexceeded|storagefull)", re.I
 )
 """restic is only told 500, and would try the same again for a quarter of an hour."""
+BROKEN = re.compile(rb"Post request rcat error:")
+"""What was not taken may lie there in part; sent again it looks like an overwrite, and is refused."""
+WORDS_SECONDS = 1.0
+"""rclone's words on a failure come by another way than the answer that restic had."""
 
 
 class RelayError(StorageError):
@@ -66,6 +70,7 @@ class Log:
     def __init__(self) -> None:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.full = asyncio.Event()
+        self.broken = asyncio.Event()
 
     @property
     def detail(self) -> str:
@@ -77,6 +82,8 @@ class Log:
         self._tail.append(line.decode(errors="backslashreplace")[:500])
         if FULL.search(line):
             self.full.set()
+        if BROKEN.search(line):
+            self.broken.set()
 
 
 class Relay:
@@ -120,12 +127,24 @@ class Relay:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
+                if working.exception() is not None:
+                    await self._raise_its_cause()
                 return working.result()
             raise (StorageFullError if filling.done() else RelayError)(detail=self._log.detail)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _raise_its_cause(self) -> None:
+        """The storage's own failure, if there was one: restic only knows of refused requests."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WORDS_SECONDS):
+                await self._log.broken.wait()
+        if self._log.full.is_set():
+            raise StorageFullError(detail=self._log.detail)
+        if self._log.broken.is_set():
+            raise RelayError("The storage behind the relay failed.", detail=self._log.detail)
 
 
 @contextlib.asynccontextmanager

@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.device import far_address
+from holdfast.catalog.domain.discovered import paths_to_read
 from holdfast.catalog.domain.run import SUPERSEDED, backup_tags
 from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import (
@@ -93,11 +94,11 @@ async def resolve_all(
     for tie in ties:
         policy = terms.get(tie.policy_id)
         app = owners.get(tie.app_id) if tie.app_id else None
-        resolved[tie.id] = (
-            None
-            if policy is None or app is None
-            else Resolved(configuration=tie, policy=policy, app=app, device=homes[app.device_id])
-        )
+        if policy is None or app is None or not paths_to_read(app, tie):
+            resolved[tie.id] = None
+            continue
+        home = homes[app.device_id]
+        resolved[tie.id] = Resolved(configuration=tie, policy=policy, app=app, device=home)
     return resolved
 
 
@@ -144,7 +145,7 @@ def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUI
         app_id=app.id,
         app_name=app.name,
         hostname=device.name,
-        paths=configuration.include_paths or app.paths,
+        paths=paths_to_read(app, configuration),
         exclude_paths=configuration.exclude_paths,
         tags=backup_tags(app.id, configuration.id, start.run_id, instance_id),
         targets=targets,

@@ -23,7 +23,7 @@ from holdfast.telemetry.logs import Log
 log = Log("catalog")
 
 DELETED = "the configuration is deleted"
-NO_APP = "there is no app"
+NO_APP = "there is no app, or nothing of it to back up"
 DISABLED = "disabled: the configuration is switched off"
 POLICY_DISABLED = "disabled: the policy is switched off"
 PAUSED = "destination paused: none of the policy's destinations is enabled"

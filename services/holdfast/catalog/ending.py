@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.catalog import protecting
+from holdfast.catalog import discovering, protecting
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import LOST, after_last_try, differ, is_damage, retry_time
 from holdfast.catalog.rebuilding import follow_rebuild
@@ -119,6 +119,7 @@ async def end_here(
 async def _follow(connection: Connection, run: RunRow, event: RunCompleted, now: datetime) -> None:
     """What an outcome means for the destination, or the device."""
     await protecting.follow_end(connection, run, event, now)
+    await discovering.follow_end(connection, run, event, now)
     # What is to be done is read only where it must be: a newer release's is not understood.
     if run.operation is Operation.DEVICE_PROBE and isinstance(event.result, DeviceProbeResult):
         await _device_probed(connection, run, event.result, now)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from holdfast.bus.errors import RetryLater
 from holdfast.catalog.adopting import record_found
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.discovering import record_discovery
 from holdfast.catalog.domain.ledger import AHEAD
 from holdfast.catalog.domain.run import is_newer
 from holdfast.catalog.due import record_due
@@ -18,6 +19,7 @@ from holdfast.catalog.ending import record_end
 from holdfast.catalog.store import destinations, ledger, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.catalog.verifying import queue_due_check
+from holdfast.events.discovery import DeviceDiscovered
 from holdfast.events.due import BackupDue, CheckDue, PruneDue
 from holdfast.events.retention import ForgetRequested, PruneRequested
 from holdfast.events.run import Operation, RunCompleted, Trigger
@@ -116,6 +118,14 @@ async def on_snapshots_found(event: SnapshotsFound, deps: Deps) -> None:
             await record_found(connection, event, deps.now(), rebuilding=rebuilding)
 
 
+async def on_device_discovered(event: DeviceDiscovered, deps: Deps) -> None:
+    """Write down which apps a device has, and protect those that are new."""
+    async with transaction(deps.pool) as connection:
+        if await _is_current(connection, event):
+            await record_discovery(connection, event, deps)
+    deps.wake.set()
+
+
 async def on_run_completed(event: RunCompleted, deps: Deps) -> None:
     """Write down a run's outcome, if its teller still holds it, and what follows from it."""
     async with transaction(deps.pool) as connection:
@@ -207,7 +217,8 @@ def _wait_for_snapshots(event: RunCompleted, deps: Deps) -> None:
 
 
 async def _is_current(
-    connection: Connection, event: SnapshotCompleted | SnapshotFailed | SnapshotsFound
+    connection: Connection,
+    event: SnapshotCompleted | SnapshotFailed | SnapshotsFound | DeviceDiscovered,
 ) -> bool:
     """Whether who says this holds the run, or was the last to: its claim's number is the newest.
 

@@ -1,12 +1,12 @@
-"""What nobody asks for: retries and object locks whose time has come, runs gone silent."""
+"""What nobody asks for: what is due by now is queued, and silent runs are woken or ended."""
 
 import asyncio
 from datetime import timedelta
 
+from holdfast.catalog import discovering, protecting
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.run import EXECUTORS_DIED, MOST_DEATHS, WINDOW_OVER
 from holdfast.catalog.ending import end_here
-from holdfast.catalog.protecting import queue_due
 from holdfast.catalog.store import outbox, runs
 from holdfast.catalog.store.pool import reading, transaction
 from holdfast.events.run import RunStatus
@@ -62,7 +62,8 @@ class Keeper:
                 if wanted and await runs.admit_queued(connection, now):
                     self._deps.wake.set()
             await self._end_expired()
-            await queue_due(self._deps)
+            await protecting.queue_due(self._deps)
+            await discovering.queue_due(self._deps)
             if now >= self._sweep_at:
                 self._sweep_at = now + timedelta(seconds=SWEEP_SECONDS)
                 await self.sweep()

@@ -8,6 +8,7 @@ from holdfast.catalog.answers import (
     configurations,
     destinations,
     devices,
+    discovery,
     executors,
     identity,
     passwords,
@@ -30,6 +31,7 @@ from holdfast.catalog.store import outbox
 from holdfast.catalog.store.pool import open_pool
 from holdfast.catalog.store.runs import ENDED_CHANNEL
 from holdfast.catalog.waiting import Waiter, listen
+from holdfast.events import discovery as found
 from holdfast.events import due, queries, retention, run, snapshot
 from holdfast.runtime import Answer, Hear, Runtime, Service, answer, hear
 
@@ -78,6 +80,7 @@ def _hears(deps: Deps) -> list[Hear]:
         hear(snapshot.SnapshotCompleted, handlers.on_snapshot_completed, deps),
         hear(snapshot.SnapshotFailed, handlers.on_snapshot_failed, deps),
         hear(snapshot.SnapshotsFound, handlers.on_snapshots_found, deps),
+        hear(found.DeviceDiscovered, handlers.on_device_discovered, deps),
         hear(run.RunCompleted, handlers.on_run_completed, deps),
         hear(retention.ForgetRequested, handlers.on_forget_requested, deps),
         hear(retention.PruneRequested, handlers.on_prune_requested, deps),
@@ -101,6 +104,8 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.UpdateDevice, devices.answer_update_device, deps),
         answer(queries.TestDevice, devices.answer_test_device, deps),
         answer(queries.RemoveDevice, devices.answer_remove_device, deps),
+        answer(queries.DiscoverDevice, discovery.answer_discover_device, deps),
+        answer(queries.GetCoverage, discovery.answer_get_coverage, deps),
         answer(queries.CreateApp, apps.answer_create_app, deps),
         answer(queries.ListApps, apps.answer_list_apps, deps),
         answer(queries.AddDestination, destinations.answer_add_destination, deps),

@@ -148,6 +148,23 @@ def heal(destination: str) -> None:
 
 
 @main.command()
+@click.argument("device", required=False)
+def discover(device: str | None) -> None:
+    """Look which apps the containers of DEVICE are (a name or an id); without it: of all."""
+    from holdfast.cli.discovery import discover as run_discover
+
+    sys.exit(run_discover(device))
+
+
+@main.command()
+def coverage() -> None:
+    """Show what protects each volume and directory of each app, or why nothing does."""
+    from holdfast.cli.discovery import coverage as run_coverage
+
+    sys.exit(run_coverage())
+
+
+@main.command()
 def status() -> None:
     """Show how well everything is protected."""
     from holdfast.cli.commands import status as run_status

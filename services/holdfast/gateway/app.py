@@ -6,6 +6,7 @@ from litestar.openapi import OpenAPIConfig
 
 from holdfast.gateway.api.apps import AppRoutes
 from holdfast.gateway.api.configurations import ConfigurationRoutes, preview_schedule
+from holdfast.gateway.api.coverage import coverage
 from holdfast.gateway.api.destinations import DestinationRoutes
 from holdfast.gateway.api.devices import DeviceRoutes
 from holdfast.gateway.api.health import health, metrics, ready
@@ -52,6 +53,7 @@ def create_app(deps: Deps, openapi_config: OpenAPIConfig | None = None) -> Lites
                     RunRoutes,
                     RecoveryRoutes,
                     status,
+                    coverage,
                     events,
                 ],
             ),

@@ -262,8 +262,8 @@ NOT_CARRIED = {
     },
     "policy": {"schedule_changed_at", "updated_at"},
     "configuration": {"enabled_at", "deleted_at", "updated_at"},
-    "device": {"sealed_secrets", "facts", "tested_at"},
-    "app": set(),
+    "device": {"sealed_secrets", "facts", "tested_at", "discover_at", "discovered_at"},
+    "app": {"found", "vanished_at"},
 }  # fmt: skip
 """What is no setting: made anew, or what things came to."""
 

@@ -42,7 +42,9 @@ pytestmark = [pytest.mark.postgres, pytest.mark.nats]
 @pytest.fixture
 async def bus(postgres_dsn: str, nats_url: str, tmp_path: Path) -> AsyncIterator[Bus]:
     """A bus with a catalog on it."""
-    settings = Settings(data=tmp_path, postgres_dsn=postgres_dsn, nats_url=nats_url)
+    settings = Settings(
+        data=tmp_path, postgres_dsn=postgres_dsn, nats_url=nats_url, discover_seconds=0
+    )
     bus = await Bus.open(nats_url, "test")
     host = Host(Runtime(settings=settings, bus=bus), nats_url, "test")
     await host.start([build])
@@ -123,7 +125,9 @@ async def test_what_the_catalog_raises_reaches_the_asker(bus: Bus) -> None:
 async def test_every_question_has_its_answer_and_every_road_its_ear(
     postgres_dsn: str, nats_url: str, tmp_path: Path
 ) -> None:
-    settings = Settings(data=tmp_path, postgres_dsn=postgres_dsn, nats_url=nats_url)
+    settings = Settings(
+        data=tmp_path, postgres_dsn=postgres_dsn, nats_url=nats_url, discover_seconds=0
+    )
     bus = await Bus.open(nats_url, "test")
     service = await build(Runtime(settings=settings, bus=bus))
 

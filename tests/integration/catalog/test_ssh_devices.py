@@ -1,9 +1,11 @@
 """Devices that are reached over SSH: what is kept of them, and who is given their login."""
 
+import dataclasses
 from uuid import UUID
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from holdfast.catalog.answers.apps import answer_create_app
 from holdfast.catalog.answers.configurations import answer_list_configurations
@@ -16,14 +18,23 @@ from holdfast.catalog.answers.devices import (
     answer_test_device,
     answer_update_device,
 )
+from holdfast.catalog.answers.discovery import answer_discover_device, answer_get_coverage
 from holdfast.catalog.answers.runs import answer_start_backup
 from holdfast.catalog.answers.snapshots import answer_restore_snapshot
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.handlers import on_run_completed, on_snapshot_completed
+from holdfast.catalog.handlers import (
+    on_device_discovered,
+    on_run_completed,
+    on_snapshot_completed,
+)
+from holdfast.catalog.keeper import Keeper
+from holdfast.events.discovery import DataKind, DeviceDiscovered, FoundApp, FoundData
 from holdfast.events.queries import (
     AddDestination,
     CreateApp,
     CreateDevice,
+    DiscoverDevice,
+    GetCoverage,
     GetDevice,
     ListConfigurations,
     ListDevices,
@@ -252,3 +263,63 @@ async def test_a_restore_to_it_goes_there_with_its_login(deps: Deps, clock: Cloc
     work = await deps.pool.fetchval("select work from run where id = $1", accepted.run_id)
     assert work["device"]["user"] == "backup"
     assert (await secrets_given(deps, accepted.run_id))[str(device.id)] == LOGIN
+
+
+async def test_its_apps_are_looked_for_once_a_test_found_an_engine(
+    deps: Deps, clock: Clock
+) -> None:
+    asked = dataclasses.replace(deps, settings=replace(deps.settings, discover_seconds=60))
+    device = await pi(deps)
+    with pytest.raises(InvalidRequestError, match="never reached"):
+        await answer_discover_device(DiscoverDevice(device_id=device.id), deps)
+
+    async def discoveries() -> list[UUID]:
+        rows = await deps.pool.fetch(
+            "select id from run where operation = 'discover' and device_id = $1", device.id
+        )
+        return [row["id"] for row in rows]
+
+    await Keeper(asked).step()
+    assert await discoveries() == []
+    await probed(deps, clock, device.id)
+    await Keeper(asked).step()
+
+    (run_id,) = await discoveries()
+    work = await deps.pool.fetchval("select work from run where id = $1", run_id)
+    assert work["device"]["host_key"] == KEY
+    assert await secrets_given(deps, run_id) == {str(device.id): LOGIN}
+
+
+async def test_an_app_found_on_it_is_backed_up_on_it(deps: Deps, clock: Clock) -> None:
+    await protected_app(deps)
+    device = await probed(deps, clock, (await pi(deps)).id)
+    accepted = await answer_discover_device(DiscoverDevice(device_id=device.id), deps)
+    found = FoundApp(
+        key="docker/container/web",
+        engine="docker",
+        name="web",
+        services=(),
+        data=(FoundData(kind=DataKind.BIND, path="/srv/web", services=("web",)),),
+    )
+    event = DeviceDiscovered(
+        event_id=new_id(),
+        occurred_at=clock(),
+        run_id=accepted.run_id,
+        claim=(await claimed(deps, accepted.run_id)).claim,
+        device_id=device.id,
+        engines=("docker",),
+        apps=(found,),
+    )
+    await on_device_discovered(event, deps)
+
+    (entry,) = [
+        each
+        for each in await answer_get_coverage(GetCoverage(), deps)
+        if each.device_id == device.id
+    ]
+    assert entry.reason == "never_backed_up"
+    assert entry.configuration_id is not None
+    run = await answer_start_backup(StartBackup(configuration_id=entry.configuration_id), deps)
+    work = await deps.pool.fetchval("select work from run where id = $1", run.run_id)
+    assert work["paths"] == ["/srv/web"]
+    assert work["device"]["host"] == "pi.lan"

@@ -51,6 +51,23 @@ STATUS = views.StatusView(
     runs_queued=2,
     recovery_kit=views.RecoveryKitStatus(state=views.RecoveryKitState.CURRENT, made_at=WHEN),
 )
+COVERED = views.CoverageEntry(
+    device_id=ID,
+    device_name="nas",
+    app_id=ID,
+    app_name="shop",
+    kind=None,
+    name="",
+    path="/srv/shop",
+    protected=True,
+    at_risk=False,
+    configuration_id=ID,
+    policy_name="Daily",
+    last_backup_at=WHEN,
+    age_seconds=60,
+    reason="",
+    explanation="",
+)
 SNAPSHOTS = views.SnapshotPage(snapshots=(snapshot(),), next_cursor="next")
 RUNS = views.RunPage(runs=(run(),))
 FULL_POLICY = {
@@ -109,6 +126,8 @@ CASES = [
         accepted(),
         202,
     ),
+    Case("POST", f"/api/v1/devices/{ID}/discover", q.DiscoverDevice(device_id=ID), accepted(), 202),
+    Case("GET", "/api/v1/coverage", q.GetCoverage(), (COVERED,), wrapped_as="entries"),
     Case("GET", f"{BACKUP}/policies", q.ListPolicies(), (policy(),), wrapped_as="policies"),
     Case(
         "POST",

@@ -28,6 +28,8 @@ from holdfast.events.queries.destinations import (
 from holdfast.events.queries.devices import (
     CreateApp,
     CreateDevice,
+    DiscoverDevice,
+    GetCoverage,
     GetDevice,
     ListApps,
     ListDevices,
@@ -113,6 +115,8 @@ from holdfast.events.queries.verification import (
 __all__ = [
     "UpdateDevice",
     "TestDevice",
+    "DiscoverDevice",
+    "GetCoverage",
     "RemoveDevice",
     "GetDevice",
     "RECOVERY_KIT_PURPOSE",

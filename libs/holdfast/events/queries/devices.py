@@ -73,6 +73,22 @@ class TestDevice(Query[views.RunAccepted], frozen=True, kw_only=True):
     device_id: UUID
 
 
+class DiscoverDevice(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue a run that asks a device's container engines what they run."""
+
+    SUBJECT = "catalog.device.discover"
+    REPLY = views.RunAccepted
+
+    device_id: UUID
+
+
+class GetCoverage(Query[tuple[views.CoverageEntry, ...]], frozen=True, kw_only=True):
+    """All data of all apps, and whether it is protected; by device, app and path."""
+
+    SUBJECT = "catalog.coverage.get"
+    REPLY = tuple[views.CoverageEntry, ...]
+
+
 class RemoveDevice(Query[Done], frozen=True, kw_only=True):
     """Forget a device that nothing uses any more."""
 

@@ -5,7 +5,7 @@ Field names are the spec's where it names them.  Secrets are in none of them.
 
 from holdfast.events.views.base import Page, View
 from holdfast.events.views.destinations import DestinationChange, DestinationRef, DestinationView
-from holdfast.events.views.devices import AppView, DeviceView
+from holdfast.events.views.devices import AppView, CoverageEntry, DeviceView
 from holdfast.events.views.policies import ConfigurationView, KeepRules, PolicyView
 from holdfast.events.views.runs import (
     BackupStarted,
@@ -29,6 +29,7 @@ from holdfast.events.views.verification import (
 __all__ = [
     "AppStatus",
     "AppView",
+    "CoverageEntry",
     "BackupStarted",
     "ConfigurationView",
     "Cost",

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from holdfast.events.base import AwareTime
+from holdfast.events.discovery import DataKind, FoundApp
 from holdfast.events.run import DeviceProbeResult
 from holdfast.events.views.base import View
 
@@ -30,10 +31,43 @@ class DeviceView(View, frozen=True, kw_only=True):
 
 
 class AppView(View, frozen=True, kw_only=True):
-    """An application on a device, declared as the paths of its data."""
+    """An application on a device: the paths of its data, declared by a person or found."""
 
     id: UUID
     name: str
     device_id: UUID
     paths: tuple[str, ...]
+    found: FoundApp | None = None
+    """What the last discovery says of it; None: a person declared it."""
+    vanished_at: AwareTime | None = None
+    """Since then it has no containers any more; what it left is backed up on."""
     created_at: AwareTime
+
+
+class CoverageEntry(View, frozen=True, kw_only=True):
+    """Data of an app, and whether it is protected."""
+
+    device_id: UUID
+    device_name: str
+    app_id: UUID
+    app_name: str
+    kind: DataKind | None
+    """None: a path that a person declared."""
+    name: str
+    """The volume's."""
+    path: str
+    protected: bool
+    """A configuration backs it up, and has done so."""
+    at_risk: bool
+    """It is data, nothing protects it, and nobody said that nothing should."""
+    configuration_id: UUID | None
+    """Which one."""
+    policy_name: str
+    last_backup_at: AwareTime | None
+    """The last backup of it without a flaw that can be restored."""
+    age_seconds: float | None
+    """Of that."""
+    reason: str
+    """Why it is not protected, in a word; empty: it is."""
+    explanation: str
+    """The same for a person."""

@@ -27,7 +27,9 @@ from holdfast.events.run import Operation, RunStatus
 from holdfast.events.work import HealRequested, InitRequested
 from holdfast.secretbox.envelope import seal_to
 
-ON_DEVICES = frozenset((Operation.DEVICE_PROBE, Operation.BACKUP, Operation.RESTORE))
+ON_DEVICES = frozenset(
+    (Operation.DEVICE_PROBE, Operation.DISCOVER, Operation.BACKUP, Operation.RESTORE)
+)
 """What is done on the run's device, which an executor may have to log in to."""
 
 

@@ -130,7 +130,7 @@ def _policy(policy: PortablePolicy, default_timezone: str) -> PortablePolicy:
 
 def _app(app: PortableApp) -> PortableApp:
     paths = data_paths(app.paths, f"app {app.name!r}")
-    if not paths:
+    if not paths and not app.key:  # one that was found may have nothing to back up
         raise InvalidRequestError(f"app {app.name!r} has no paths.")
     return replace(app, name=checked_name(app.name, "app"), paths=paths)
 

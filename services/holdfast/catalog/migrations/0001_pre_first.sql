@@ -59,6 +59,9 @@ create table device (
     -- What the last good test found.
     facts      jsonb,
     tested_at  timestamptz,
+    -- When its container engines are to be asked next; null: only when a person wants it.
+    discover_at   timestamptz,
+    discovered_at timestamptz,
     created_at timestamptz not null
 );
 
@@ -66,9 +69,15 @@ create table app (
     id         uuid primary key,
     name       text not null unique,
     device_id  uuid not null references device on update cascade,
-    paths      text[] not null check (cardinality(paths) > 0),
-    created_at timestamptz not null
+    paths      text[] not null,
+    -- What a discovery knows it again by; empty: a person declared it.
+    key        text not null default '',
+    found      jsonb,
+    vanished_at timestamptz,
+    created_at timestamptz not null,
+    check (cardinality(paths) > 0 or key <> '')
 );
+create unique index app_found on app (device_id, key) where key <> '';
 
 create table destination (
     id                 uuid primary key,

@@ -90,8 +90,40 @@ async def probed(
 ) -> None:
     """It was reached, with *asked_for* as the wish for its host key."""
     await connection.execute(
-        SQL["device_probed"], device_id, result, now, result.host_key, asked_for
+        SQL["device_probed"],
+        device_id,
+        result,
+        now,
+        result.host_key,
+        asked_for,
+        result.docker or result.podman,
     )
+
+
+async def discover_due(connection: Connection, now: datetime) -> list[UUID]:
+    """Whose container engines are to be asked by now, and are not being asked."""
+    return [row["id"] for row in await connection.fetch(SQL["discover_due"], now)]
+
+
+async def discover_at(connection: Connection, device_id: UUID, at: datetime) -> None:
+    """When they are to be asked next, if they are at all unasked."""
+    await connection.execute(SQL["discover_at"], device_id, at)
+
+
+async def discovered(connection: Connection, device_id: UUID, at: datetime, now: datetime) -> bool:
+    """They were asked then.  False: something newer is on record."""
+    return await connection.fetchrow(SQL["discovered"], device_id, at, now) is not None
+
+
+async def drop_old_discoveries(connection: Connection, device_id: UUID, newest: UUID) -> None:
+    """Keep only the *newest* of the ended runs that nobody asked for."""
+    await connection.execute(SQL["drop_old_discoveries"], device_id, newest)
+
+
+async def repositories_on(connection: Connection, device_id: UUID) -> tuple[str, ...]:
+    """Where it has repositories."""
+    rows = await connection.fetch(SQL["repositories_on"], device_id)
+    return tuple(row["local_path"] for row in rows)
 
 
 async def sealed_secrets(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, bytes]:

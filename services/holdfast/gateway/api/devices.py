@@ -6,8 +6,8 @@ from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, SkipValidation
 
-from holdfast.events.queries import GetDevice, ListDevices, RemoveDevice, TestDevice
-from holdfast.events.views import DeviceView, RunView
+from holdfast.events.queries import DiscoverDevice, GetDevice, ListDevices, RemoveDevice, TestDevice
+from holdfast.events.views import DeviceView, RunAccepted, RunView
 from holdfast.gateway.api.problems import problems
 from holdfast.gateway.catalog_client import WAIT_SECONDS, CatalogClient
 from holdfast.gateway.schemas.devices import DeviceList, DevicePatch, DeviceRequest
@@ -102,3 +102,18 @@ class DeviceRoutes(Controller):
         """The run, which has ended: its `result` says what was found, its `failure` why not."""
         accepted = await catalog.ask(TestDevice(device_id=device_id))
         return await catalog.wait_for_run(accepted.run_id, WAIT_SECONDS)
+
+    @post(
+        "/{device_id:uuid}/discover",
+        operation_id="discoverDevice",
+        summary="Ask a device's container engines what they run",
+        status_code=202,
+        responses=problems(404, 422),
+    )
+    async def discover(
+        self,
+        device_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+    ) -> RunAccepted:
+        """What is new becomes an app, protected by the default policy unless a label differs."""
+        return await catalog.ask(DiscoverDevice(device_id=device_id))

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from holdfast.events.queries import CreateApp, CreateDevice, UpdateDevice
-from holdfast.events.views import AppView, DeviceView
+from holdfast.events.views import AppView, CoverageEntry, DeviceView
 from holdfast.events.work import DestinationSecrets
 from holdfast.gateway.schemas.text import (
     AbsolutePath,
@@ -141,3 +141,9 @@ class AppList(msgspec.Struct, frozen=True, kw_only=True):
     """All apps, by name."""
 
     apps: tuple[AppView, ...]
+
+
+class Coverage(msgspec.Struct, frozen=True, kw_only=True):
+    """All data of all apps, by device, app and path."""
+
+    entries: tuple[CoverageEntry, ...]

@@ -1,12 +1,13 @@
 -- name: add_device
 insert into device (id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo,
-                    sealed_secrets, created_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+                    sealed_secrets, created_at, discover_at)
+values ($1, $2, $3::text, $4, $5, $6, $7, $8, $9, $10, $11::timestamptz,
+        case when $3::text = 'local' then $11::timestamptz end);
 
 -- name: add_first_device
 -- The machine itself, unless some device is known already.
-insert into device (id, name, type, site, created_at)
-select $1::uuid, $2::text, 'local', $3::text, $4::timestamptz
+insert into device (id, name, type, site, discover_at, created_at)
+select $1::uuid, $2::text, 'local', $3::text, $4::timestamptz, $4::timestamptz
  where not exists (select from device)
 on conflict do nothing;
 
@@ -32,7 +33,7 @@ update device
 -- name: device_probed
 -- The key that it showed is pinned, unless another was asked for meanwhile.
 update device
-   set facts = $2, tested_at = $3,
+   set facts = $2, tested_at = $3, discover_at = case when $6::boolean then coalesce(discover_at, $3) end,
        ssh_host_key = case when ssh_host_key in ('', $5) then $4 else ssh_host_key end
  where id = $1;
 
@@ -42,3 +43,34 @@ select id, sealed_secrets from device where id = any($1::uuid[]) and sealed_secr
 
 -- name: remove_device
 delete from device where id = $1;
+
+-- name: discover_due
+-- None of which a discovery is under way.
+select d.id
+  from device d
+ where d.discover_at <= $1
+   and not exists (select from run r
+                    where r.device_id = d.id and r.operation = 'discover'
+                      and r.status in ('queued', 'in_progress'))
+ order by d.id;
+
+-- name: discover_at
+-- Only sooner or later, where it is to be at all.
+update device set discover_at = $2 where id = $1 and discover_at is not null;
+
+-- name: discovered
+-- No row: something newer is on record, by a clock that is not ahead of ours ($3).
+update device set discovered_at = $2
+ where id = $1 and (discovered_at is null or discovered_at < $2 or discovered_at > $3)
+returning id;
+
+-- name: drop_old_discoveries
+-- Of those that nobody asked for, only the newest is kept: there is one every minute.
+delete from run
+ where device_id = $1 and operation = 'discover' and trigger = 'schedule' and id <> $2
+   and status in ('success', 'partial', 'failed', 'cancelled');
+
+-- name: repositories_on
+-- Where a device has repositories.
+select local_path from destination
+ where local_device_id = $1 and type = 'local' and state <> 'removed' and local_path <> '';

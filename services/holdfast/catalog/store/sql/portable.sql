@@ -24,7 +24,7 @@ select p.id, p.name, p.description, p.is_default, p.schedule, p.timezone, p.enab
  order by p.id;
 
 -- name: apps
-select id, name, device_id, paths, created_at from app order by id;
+select id, name, device_id, paths, key, created_at from app order by id;
 
 -- name: configurations
 select id, app_id, is_system_backup, system_type, policy_id, backup_volumes, backup_compose,
@@ -36,8 +36,9 @@ select id, app_id, is_system_backup, system_type, policy_id, backup_volumes, bac
 -- name: put_device
 -- Without $2, what opens it stays.
 insert into device (id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo,
-                    sealed_secrets, created_at)
-select id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo, $2, created_at
+                    sealed_secrets, created_at, discover_at)
+select id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo, $2, created_at,
+       case type when 'local' then created_at end
   from jsonb_populate_record(null::device, $1)
 on conflict (id) do update
    set name = excluded.name, type = excluded.type, site = excluded.site,
@@ -125,10 +126,17 @@ on conflict (id) do update
        schedule_changed_at = excluded.schedule_changed_at, updated_at = excluded.updated_at;
 
 -- name: put_app
-insert into app (id, name, device_id, paths, created_at)
-select id, name, device_id, paths, created_at from jsonb_populate_record(null::app, $1)
+-- The app of a key that was found here under another id and name keeps it.
+insert into app (id, name, device_id, paths, key, created_at)
+select id, name, device_id, paths,
+       case when exists (select from app a
+                          where a.device_id = n.device_id and a.key = n.key and a.id <> n.id)
+            then '' else coalesce(key, '') end,
+       created_at
+  from jsonb_populate_record(null::app, $1) n
 on conflict (id) do update
-   set name = excluded.name, device_id = excluded.device_id, paths = excluded.paths;
+   set name = excluded.name, device_id = excluded.device_id, paths = excluded.paths,
+       key = excluded.key;
 
 -- name: put_configuration
 -- $2 is now: only later times are due.  One that was deleted, and has its history, comes back.
@@ -177,7 +185,7 @@ select md5(coalesce(string_agg(line, E'\n' order by line), '')) from (
            ::text as line
       from device
     union all
-    select row('app', a.*)::text from app a
+    select row('app', id, name, device_id, paths, key)::text from app
     union all
     select row('policy', p.*)::text from policy p
     union all

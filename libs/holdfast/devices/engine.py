@@ -1,0 +1,87 @@
+"""A container engine's API, over its socket: here, or on a device through SSH.
+
+One request a connection, in HTTP/1.0: the answer ends where the connection does, so that no
+HTTP client is needed, and whatever carries bytes will do.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from holdfast.kernel.errors import HoldfastError
+
+ANSWER_SECONDS = 30.0
+LARGEST_ANSWER = 64 * 1024 * 1024
+
+
+class EngineRefusedError(HoldfastError):
+    """The container engine does not answer."""
+
+    code = "engine_refused"
+    guidance = "Is it running, and may Holdfast's user open its socket (group 'docker')?"
+    retryable = True
+
+
+class Reader(Protocol):
+    """What can be read from."""
+
+    async def read(self, n: int) -> bytes:
+        """Up to *n* bytes; none at the end."""
+        ...
+
+
+class Writer(Protocol):
+    """What can be written to."""
+
+    def write(self, data: bytes) -> None:
+        """Send it."""
+        ...
+
+    def close(self) -> None:
+        """Be done."""
+        ...
+
+
+Open = Callable[[str], Awaitable[tuple[Reader, Writer]]]
+"""Connects to the socket at a path."""
+
+
+async def open_here(socket: str) -> tuple[Reader, Writer]:
+    """Connect to a socket of this machine."""
+    return await asyncio.open_unix_connection(socket)
+
+
+class Engine:
+    """The engine behind one socket."""
+
+    def __init__(self, open: Open, socket: str) -> None:
+        self._open = open
+        self._socket = socket
+
+    async def get(self, path: str) -> bytes | None:
+        """The answer's body; None: there is no such thing.  Raises EngineRefusedError."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                answer = await self._answer(path)
+        except (OSError, TimeoutError) as error:
+            raise EngineRefusedError(detail=f"{self._socket}: {error}") from error
+        head, _, body = answer.partition(b"\r\n\r\n")
+        status = head.split(b" ", 2)[1:2]
+        if status == [b"404"]:
+            return None
+        if status != [b"200"]:
+            raise EngineRefusedError(detail=f"{path}: {answer[:500].decode(errors='replace')}")
+        return body
+
+    async def _answer(self, path: str) -> bytes:
+        reader, writer = await self._open(self._socket)
+        try:
+            writer.write(f"GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n".encode())
+            answer = bytearray()
+            while chunk := await reader.read(65536):
+                answer += chunk
+                if len(answer) > LARGEST_ANSWER:
+                    raise EngineRefusedError(f"The answer to {path} is too large.")
+            return bytes(answer)
+        finally:
+            writer.close()

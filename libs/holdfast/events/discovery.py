@@ -1,0 +1,127 @@
+"""What the container engines of a device run: apps, and where their data is."""
+
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+import msgspec
+
+from holdfast.events.base import Event
+
+
+class DataKind(StrEnum):
+    """How data comes to a container."""
+
+    VOLUME = "volume"
+    BIND = "bind"
+
+
+class LeftOut(StrEnum):
+    """Why something that a container sees is no data to back up."""
+
+    SWITCHED_OFF = "switched_off"
+    """A label of its containers says so."""
+    KERNEL = "kernel"
+    """The kernel's own trees, or what lives only while the machine runs."""
+    SOCKET = "socket"
+    WHOLE_MACHINE = "whole_machine"
+    """The device's root directory."""
+    ENGINE = "engine"
+    """The engine's own directory."""
+    HOLDFAST = "holdfast"
+    """A repository, or Holdfast's own directory."""
+    NO_FILES = "no_files"
+    """A volume whose driver keeps it elsewhere, or in memory."""
+    NOT_MOUNTED = "not_mounted"
+    """A network volume, which is there only while a container uses it."""
+
+
+class FoundData(msgspec.Struct, frozen=True, kw_only=True):
+    """A volume or a directory of the device that an app's containers see."""
+
+    kind: DataKind
+    name: str = ""
+    """The volume's."""
+    path: str
+    """Where its files are on the device; empty: nowhere."""
+    services: tuple[str, ...]
+    """Who sees it."""
+    left_out: LeftOut | None = None
+    """Why it is not backed up; None: it is to be."""
+
+
+class FoundService(msgspec.Struct, frozen=True, kw_only=True):
+    """One container of an app."""
+
+    name: str
+    """The compose service; a lone container's own name."""
+    container: str
+    image: str
+    status: str
+    """As ``running``, ``exited``."""
+    depends_on: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    """Names of its environment variables; never their values."""
+
+
+class FoundApp(msgspec.Struct, frozen=True, kw_only=True):
+    """A compose project, or a container of none."""
+
+    key: str
+    """The same for the same app at each look at its device."""
+    engine: str
+    """``docker`` or ``podman``."""
+    name: str
+    services: tuple[FoundService, ...]
+    """In the order in which they are started."""
+    data: tuple[FoundData, ...] = ()
+    compose_files: tuple[str, ...] = ()
+    env_files: tuple[str, ...] = ()
+    is_switched_off: bool = False
+    """All of its containers are labelled ``holdfast.enable=false``."""
+    policy: str = ""
+    """The label's wish."""
+    exclude: tuple[str, ...] = ()
+    """What the labels name, and what is Holdfast's own below the data."""
+
+    def data_paths(self) -> tuple[str, ...]:
+        """Of the data that is to be backed up."""
+        return tuple(each.path for each in self.data if each.left_out is None)
+
+    def paths(self) -> tuple[str, ...]:
+        """All that is to be backed up of it, each once."""
+        every = (*self.data_paths(), *self.compose_files, *self.env_files)
+        return tuple(dict.fromkeys(every))
+
+
+class DeviceDiscovered(Event, frozen=True, kw_only=True):
+    """A device's container engines were asked what they run."""
+
+    TYPE: ClassVar[str] = "device.discovered"
+
+    run_id: UUID
+    claim: int
+    device_id: UUID
+    engines: tuple[str, ...]
+    """Who answered; of the apps of one that did not, nothing is said."""
+    apps: tuple[FoundApp, ...]
+
+
+class AppDiscovered(Event, frozen=True, kw_only=True):
+    """An app was found that was not known, or is back."""
+
+    TYPE: ClassVar[str] = "app.discovered"
+
+    app_id: UUID
+    device_id: UUID
+    name: str
+
+
+class AppVanished(Event, frozen=True, kw_only=True):
+    """An app that was found before has no containers any more."""
+
+    TYPE: ClassVar[str] = "app.vanished"
+
+    app_id: UUID
+    device_id: UUID
+    name: str

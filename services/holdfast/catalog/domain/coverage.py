@@ -1,0 +1,151 @@
+"""Is everything protected?  Each volume and directory of each app, and if not, why."""
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from holdfast.catalog.domain.discovered import paths_to_read
+from holdfast.events.discovery import FoundData, LeftOut
+from holdfast.events.views import (
+    AppView,
+    ConfigurationView,
+    CoverageEntry,
+    DeviceView,
+    PolicyView,
+)
+
+EXPLANATIONS: dict[str, str] = {
+    LeftOut.SWITCHED_OFF: "The label holdfast.enable=false says so.",
+    LeftOut.KERNEL: "It belongs to the kernel and holds no files to bring back.",
+    LeftOut.SOCKET: "It is a socket.",
+    LeftOut.WHOLE_MACHINE: "It is the device's whole file system; name what of it is wanted.",
+    LeftOut.ENGINE: "It is the container engine's own directory.",
+    LeftOut.HOLDFAST: "It is Holdfast's own, or a repository.",
+    LeftOut.NO_FILES: "Its driver keeps it elsewhere, or in memory.",
+    LeftOut.NOT_MOUNTED: "It is on a network, and there only while a container uses it.",
+    "no_configuration": "The app has no configuration; tie it to a policy.",
+    "disabled": "Its configuration or its policy is switched off.",
+    "not_included": "Its configurations back up other paths.",
+    "excluded": "Its configuration excludes it.",
+    "no_destination": "The policy has no destination.",
+    "never_backed_up": "No backup of it has succeeded yet, or none is left.",
+}
+"""For a person, by reason."""
+
+
+NO_DATA = frozenset(LeftOut) - {LeftOut.NOT_MOUNTED}
+"""Reasons that put nothing at risk."""
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the answer follows from."""
+
+    devices: Mapping[UUID, DeviceView]
+    policies: Mapping[UUID, PolicyView]
+    configurations: Sequence[ConfigurationView]
+    backups: Mapping[UUID, Mapping[str, datetime]]
+    """When a path was last backed up without a flaw, by configuration."""
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """What one configuration does for a path; without a reason: it protects it."""
+
+    configuration: ConfigurationView | None = None
+    policy_name: str = ""
+    last_backup_at: datetime | None = None
+    reason: str = ""
+
+
+def coverage(apps: Iterable[AppView], known: Known, now: datetime) -> tuple[CoverageEntry, ...]:
+    """By device, app and path."""
+    rows = [
+        _entry(app, data, path, known, now)
+        for app in apps
+        for data, path in (
+            [(each, each.path) for each in app.found.data]
+            if app.found is not None
+            else [(None, path) for path in app.paths]
+        )
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.device_name, row.app_name, row.path, row.name)))
+
+
+def _entry(
+    app: AppView, data: FoundData | None, path: str, known: Known, now: datetime
+) -> CoverageEntry:
+    judged = _judged(app, data, path, known)
+    last = judged.last_backup_at
+    return CoverageEntry(
+        device_id=app.device_id,
+        device_name=known.devices[app.device_id].name,
+        app_id=app.id,
+        app_name=app.name,
+        kind=data.kind if data else None,
+        name=data.name if data else "",
+        path=path,
+        protected=not judged.reason,
+        at_risk=bool(judged.reason) and judged.reason not in NO_DATA,
+        configuration_id=judged.configuration.id if judged.configuration else None,
+        policy_name=judged.policy_name,
+        last_backup_at=last,
+        age_seconds=None if last is None else max(0.0, (now - last).total_seconds()),
+        reason=judged.reason,
+        explanation=EXPLANATIONS.get(judged.reason, ""),
+    )
+
+
+def _judged(app: AppView, data: FoundData | None, path: str, known: Known) -> Judged:
+    ties = [each for each in known.configurations if each.app_id == app.id]
+    every = [_by(app, tie, path, known) for tie in ties]
+    # A configuration may name a path that discovery leaves out: then it counts.
+    good = {each.last_backup_at: each for each in every if each.last_backup_at and not each.reason}
+    if good:
+        return good[max(good)]
+    if data is not None and data.left_out is not None:
+        return Judged(reason=data.left_out)
+    # The one that is nearest to protecting it tells what is missing.
+    order = list(EXPLANATIONS)
+    nearest = max(every, key=lambda each: order.index(each.reason), default=None)
+    return nearest or Judged(reason="no_configuration")
+
+
+def _by(app: AppView, tie: ConfigurationView, path: str, known: Known) -> Judged:
+    policy = known.policies[tie.policy_id]
+    times = [at for root, at in known.backups.get(tie.id, {}).items() if _is_within(path, root)]
+    judged = Judged(
+        configuration=tie, policy_name=policy.name, last_backup_at=max(times, default=None)
+    )
+    return msgspec.structs.replace(
+        judged, reason=_reason(app, tie, path, known, is_backed_up=bool(times))
+    )
+
+
+def _reason(
+    app: AppView, tie: ConfigurationView, path: str, known: Known, *, is_backed_up: bool
+) -> str:
+    policy = known.policies[tie.policy_id]
+    if not tie.enabled or not policy.enabled:
+        return "disabled"
+    if not any(_is_within(path, root) for root in paths_to_read(app, tie)):
+        return "not_included"
+    if any(_excludes(pattern, path) for pattern in tie.exclude_paths):
+        return "excluded"
+    if not policy.destinations:
+        return "no_destination"
+    return "" if is_backed_up else "never_backed_up"
+
+
+def _is_within(path: str, root: str) -> bool:
+    return bool(path) and (path == root or path.startswith(root.rstrip("/") + "/"))
+
+
+def _excludes(pattern: str, path: str) -> bool:
+    """Whether restic would leave out all of *path*: the pattern fits it, or what it is in."""
+    parts = path.split("/")
+    above = ["/".join(parts[:end]) for end in range(2, len(parts) + 1)]
+    if pattern.startswith("/"):
+        return any(fnmatch.fnmatchcase(each, pattern.rstrip("/")) for each in above)
+    return any(fnmatch.fnmatchcase(each.rpartition("/")[2], pattern) for each in above)
