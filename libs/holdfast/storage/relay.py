@@ -40,11 +40,13 @@ LISTENS = re.compile(rb"Serving restic REST API on \[?(http://127\.0\.0\.1:\d+)/
 
 
 FULL = re.compile(
-    rb"Post request rcat error:.*(no space left|quota exceeded|quotaexceeded|storagefull)", re.I
+    rb"Post request rcat error:.*(no space left|remaining disk space|quota exceeded|quotaexceeded|storagefull)",
+    re.I,
 )
 """restic is only told 500, and would try the same again for a quarter of an hour."""
 BROKEN = re.compile(rb"Post request rcat error:")
-"""What was not taken may lie there in part; sent again it looks like an overwrite, and is refused."""
+"""What was not taken may lie there in part; when it is sent again it looks like
+an overwrite, and is refused."""
 WORDS_SECONDS = 1.0
 """rclone's words on a failure come by another way than the answer that restic had."""
 
