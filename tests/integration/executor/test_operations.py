@@ -47,24 +47,24 @@ async def snapshot_at(bench: Bench, data: Path, place: Place) -> str:
 
 
 async def test_what_was_backed_up_comes_back(
-    bench: Bench, place: Place, data: Path, tmp_path: Path
+    bench: Bench, nas: Place, data: Path, tmp_path: Path
 ) -> None:
     before = manifest(data)
-    work = backup_of([data], place)
+    work = backup_of([data], nas)
 
     run = await bench.outcome(work)
     (snapshot,) = bench.said(SnapshotCompleted)
     restored = await bench.outcome(
         work_of(
             RestoreRequested,
-            place,
+            nas,
             restic_snapshot_id=snapshot.restic_snapshot_id,
             target_path=str(tmp_path / "not there yet" / "back"),
         )
     )
 
     assert run.status is RunStatus.SUCCESS
-    assert run.destination_ids == (place.id,)
+    assert run.destination_ids == (nas.id,)
     assert (snapshot.status, snapshot.snapshot_id) == (
         RunStatus.SUCCESS,
         work.targets[0].snapshot_id,
@@ -309,28 +309,28 @@ async def test_a_snapshot_that_is_gone_is_an_error(
 # ---- forget, prune, probe
 
 
-async def test_forget_and_prune_leave_the_rest(bench: Bench, place: Place, data: Path) -> None:
-    first = await snapshot_at(bench, data, place)
+async def test_forget_and_prune_leave_the_rest(bench: Bench, nas: Place, data: Path) -> None:
+    first = await snapshot_at(bench, data, nas)
     (data / "more").write_bytes(bytes(range(256)) * 100)
-    second = await snapshot_at(bench, data, place)
+    second = await snapshot_at(bench, data, nas)
 
     ids = (first, "b" * 64)
     forgotten = await bench.outcome(
-        work_of(ForgetAdmitted, place, configuration_id=uuid4(), restic_snapshot_ids=ids)
+        work_of(ForgetAdmitted, nas, configuration_id=uuid4(), restic_snapshot_ids=ids)
     )
     again = await bench.outcome(
-        work_of(ForgetAdmitted, place, configuration_id=uuid4(), restic_snapshot_ids=ids)
+        work_of(ForgetAdmitted, nas, configuration_id=uuid4(), restic_snapshot_ids=ids)
     )
-    pruned = await bench.outcome(work_of(PruneAdmitted, place))
+    pruned = await bench.outcome(work_of(PruneAdmitted, nas))
 
     assert forgotten.result == again.result == ForgetResult(restic_snapshot_ids=ids)
     assert isinstance(pruned.result, PruneResult)
     assert pruned.result.repository_size > 100_000
-    assert [each.id for each in await snapshots.run(bench.restic(place))] == [second]
+    assert [each.id for each in await snapshots.run(bench.restic(nas))] == [second]
 
 
-async def test_probe_opens_the_repository(bench: Bench, place: Place) -> None:
-    run = await bench.outcome(work_of(ProbeRequested, place))
+async def test_probe_opens_the_repository(bench: Bench, nas: Place) -> None:
+    run = await bench.outcome(work_of(ProbeRequested, nas))
 
     assert isinstance(run.result, ProbeResult)
     assert len(run.result.repository_id) == 64
