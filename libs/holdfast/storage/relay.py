@@ -40,7 +40,8 @@ LISTENS = re.compile(rb"Serving restic REST API on \[?(http://127\.0\.0\.1:\d+)/
 
 
 FULL = re.compile(
-    rb"Post request rcat error:.*(no space left|remaining disk space|quota exceeded|quotaexceeded|storagefull)",
+    rb"Post request rcat error:.*"
+    rb"(no space left|remaining disk space|quota exceeded|quotaexceeded|storagefull)",
     re.I,
 )
 """restic is only told 500, and would try the same again for a quarter of an hour."""
