@@ -62,6 +62,8 @@ class FoundService(msgspec.Struct, frozen=True, kw_only=True):
     depends_on: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     """Names of its environment variables; never their values."""
+    is_database: bool = False
+    """Known by its image, and so to be dumped while it runs."""
 
 
 class FoundApp(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ import msgspec
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.device import far_address
-from holdfast.catalog.domain.discovered import paths_to_read
+from holdfast.catalog.domain.discovered import consistency_of, paths_to_read
 from holdfast.catalog.domain.run import SUPERSEDED, backup_tags
 from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import (
@@ -150,7 +150,7 @@ def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUI
         tags=backup_tags(app.id, configuration.id, start.run_id, instance_id),
         targets=targets,
         device=far_address(device),
-        consistency=configuration.consistency,
+        consistency=consistency_of(app, configuration),
         fan_out=policy.fan_out,
     )
     return NewBackup(

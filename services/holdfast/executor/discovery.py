@@ -7,6 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 import msgspec
 
 from holdfast.events.discovery import DataKind, FoundApp, FoundData, FoundService, LeftOut
+from holdfast.executor.consistency.rules import rule_of
 
 PROJECT = (
     "com.docker.compose.project",
@@ -159,6 +160,7 @@ def _service(container: Container) -> FoundService:
         status=container.state.status,
         depends_on=container.depends_on,
         variables=tuple(sorted(dict.fromkeys(names))),
+        is_database=rule_of(container.config.image) is not None,
     )
 
 

@@ -3,10 +3,14 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from holdfast.catalog.domain.consistency import checked_consistency
+from holdfast.catalog.domain.discovered import consistency_of
 from holdfast.events.consistency import Consistency, Hook, HookKind, Quiet, When
+from holdfast.events.discovery import FoundApp, FoundService
 from holdfast.kernel.errors import InvalidRequestError
+from support.gateway import app, configuration
 
 
 def hook(**fields: Any) -> Hook:
@@ -57,3 +61,43 @@ def test_what_cannot_be_done_is_named(wanted: Consistency, told: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         checked_consistency(wanted)
     assert told in caught.value.message
+
+
+SHOP = FoundApp(
+    key="docker/compose/shop",
+    engine="docker",
+    name="shop",
+    services=(
+        FoundService(
+            name="db",
+            container="shop-db-1",
+            image="postgres:16",
+            status="running",
+            is_database=True,
+        ),
+        FoundService(
+            name="old", container="shop-old-1", image="mysql:5", status="exited", is_database=True
+        ),
+        FoundService(name="web", container="shop-web-1", image="nginx", status="running"),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "containers"),
+    [
+        (Consistency(), ("shop-db-1",)),
+        (Consistency(dumps=False), ()),
+        (Consistency(quiet=Quiet.STOP), ("shop-db-1", "shop-old-1", "shop-web-1")),
+        (Consistency(containers=("mine",)), ("mine",)),
+    ],
+)
+def test_an_app_that_was_found_has_its_own_containers(
+    wanted: Consistency, containers: tuple[str, ...]
+) -> None:
+    tie = replace(configuration(), consistency=wanted)
+
+    made = consistency_of(app(found=SHOP), tie)
+
+    assert made == replace(wanted, containers=containers)
+    assert consistency_of(app(found=None), tie) == wanted

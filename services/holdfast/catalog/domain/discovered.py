@@ -2,8 +2,13 @@
 
 from collections.abc import Collection, Iterable
 
+import msgspec
+
+from holdfast.events.consistency import Consistency, Quiet
 from holdfast.events.discovery import FoundApp
 from holdfast.events.views import AppView, ConfigurationView, PolicyView
+
+RUNNING = "running"
 
 
 def free_name(name: str, device_name: str, taken: Collection[str]) -> str:
@@ -41,3 +46,22 @@ def paths_to_read(app: AppView, configuration: ConfigurationView) -> tuple[str, 
         found.env_files if configuration.backup_env else (),
     )
     return tuple(dict.fromkeys(path for part in parts for path in part))
+
+
+def consistency_of(app: AppView, configuration: ConfigurationView) -> Consistency:
+    """What is done around a backup of it by that configuration.
+
+    Where no containers are named, an app that was found has its own: its databases are dumped
+    as they run, or all of it is brought to rest, in the order in which it is started.
+    """
+    wanted = configuration.consistency
+    if app.found is None or wanted.containers:
+        return wanted
+    services = app.found.services
+    if wanted.quiet is Quiet.RUN:
+        services = tuple(
+            each
+            for each in services
+            if wanted.dumps and each.is_database and each.status == RUNNING
+        )
+    return msgspec.structs.replace(wanted, containers=tuple(each.container for each in services))
