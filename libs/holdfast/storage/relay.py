@@ -48,6 +48,8 @@ FULL = re.compile(
 BROKEN = re.compile(rb"Post request rcat error:")
 """What was not taken may lie there in part; when it is sent again it looks like
 an overwrite, and is refused."""
+MOST_FAILURES = 12
+"""Uploads that the storage did not take; restic sends two at a time, and each again and again."""
 WORDS_SECONDS = 1.0
 """rclone's words on a failure come by another way than the answer that restic had."""
 
@@ -74,6 +76,8 @@ class Log:
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.full = asyncio.Event()
         self.broken = asyncio.Event()
+        self.hopeless = asyncio.Event()
+        self._failures = 0
 
     @property
     def detail(self) -> str:
@@ -87,6 +91,9 @@ class Log:
             self.full.set()
         if BROKEN.search(line):
             self.broken.set()
+            self._failures += 1
+            if self._failures >= MOST_FAILURES:
+                self.hopeless.set()
 
 
 class Relay:
@@ -126,7 +133,8 @@ class Relay:
         working = asyncio.create_task(work)
         ending = asyncio.create_task(self._process.wait())
         filling = asyncio.create_task(self._log.full.wait())
-        tasks = (working, ending, filling)
+        failing = asyncio.create_task(self._log.hopeless.wait())
+        tasks = (working, ending, filling, failing)
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if working.done():

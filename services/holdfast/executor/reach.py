@@ -17,6 +17,9 @@ from holdfast.restic.errors import ResticError, WrongPasswordError
 from holdfast.storage.base import Found
 from holdfast.storage.relay import Relay
 
+GONE = "no such file or directory"
+"""The system's words; of what restic has just made, they mean that the disk is another."""
+
 
 class RepositoryMissingError(HoldfastError):
     """There is no repository at the destination."""
@@ -59,7 +62,13 @@ async def while_mounted(attempt: Attempt, address: DestinationAddress) -> AsyncI
     try:
         yield
     except ResticError as error:
-        if await _is_gone(attempt, address):
+        # It may be back already.
+        was_gone = (
+            address.type is DestinationType.LOCAL
+            and GONE in error.detail
+            and address.local_path in error.detail
+        )
+        if was_gone or await _is_gone(attempt, address):
             raise missing(attempt, address) from error
         raise
     if await _is_gone(attempt, address):

@@ -22,11 +22,16 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Repository, Restic
 from holdfast.restic.commands import version
 from holdfast.restic.version import require
+from holdfast.storage.errors import StorageFullError
+from holdfast.storage.relay import RelayError
 
 if TYPE_CHECKING:  # they load asyncssh, which takes 0.2 s: only who meets a device does that
     from holdfast.devices.host import Host
 
 T = TypeVar("T")
+
+SOME_PACKS_BYTES = 64 * 1024 * 1024
+"""With less left, an upload that failed for no given reason failed for lack of space."""
 
 
 class DeviceNotTestedError(HoldfastError):
@@ -83,14 +88,17 @@ async def with_restic(
     if host is None and not address.append_only:
         return await use(direct)
     if host is None:
-        async with append_only(attempt, address, direct) as (relay, relayed):
+        async with (
+            append_only(attempt, address, direct) as (relay, relayed),
+            _unless_full(attempt, address),
+        ):
             return await relay.while_it_lives(use(relayed))
     repository = msgspec.structs.replace(
         direct.repository, cache_dir=f"{host.cache}/repositories/{address.destination_id}"
     )
     if address.type is DestinationType.S3 and not address.append_only:
         return await use(_restic_at(host, repository, direct))
-    async with attempt.relay(address, append_only=True) as relay:
+    async with attempt.relay(address, append_only=True) as relay, _unless_full(attempt, address):
         port = urlsplit(relay.address).port or 0
         async with host.port_to(port) as there:
             repository = msgspec.structs.replace(
@@ -101,6 +109,21 @@ async def with_restic(
                 ca_certificates="",
             )
             return await relay.while_it_lives(use(_restic_at(host, repository, direct)))
+
+
+@contextlib.asynccontextmanager
+async def _unless_full(attempt: Attempt, address: DestinationAddress) -> AsyncIterator[None]:
+    """Old SFTP has no word for a full disk, so rclone has none either: it is looked at.
+
+    Raises StorageFullError then, and RelayError as it came otherwise.
+    """
+    try:
+        yield
+    except RelayError as error:
+        free = (await attempt.storage(address).probe(write=False)).free_bytes
+        if free is not None and free < SOME_PACKS_BYTES:
+            raise StorageFullError(detail=error.detail) from error
+        raise
 
 
 def _restic_at(host: "Host", repository: Repository, direct: Restic) -> Restic:
