@@ -56,7 +56,7 @@ test *arguments: setup-dev
 [doc("Everything: style, types, imports, every ring of tests on real servers")]
 [group("check")]
 test-all *arguments: lint types imports
-    {{ python }} -m pytest {{ arguments }}
+    @sh deploy/test-all.sh {{ python }} {{ arguments }}
 
 [doc("Kill everything at random while backups run, then see that nothing is lost or doubled")]
 [group("check")]

@@ -1,0 +1,23 @@
+#!/bin/sh
+# Every ring of tests, in two halves at once: one waits for Holdfast's processes, the other for
+# restic, and together they fill two cores.  Arguments are pytest's, and then it is one run.
+set -u
+python=$1
+shift
+if [ "$#" -gt 0 ]; then
+    exec "$python" -m pytest "$@"
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+"$python" -m pytest tests/e2e >"$log" 2>&1 </dev/null &
+other=$!
+# Whoever breaks it off ends both.
+trap 'kill "$other" 2>/dev/null; exit 130' INT TERM
+
+"$python" -m pytest tests/unit tests/architecture tests/contract tests/integration
+here=$?
+wait "$other"
+there=$?
+cat "$log"
+[ "$here" -eq 0 ] && [ "$there" -eq 0 ]
