@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import Event
+from holdfast.events.consistency import Hook, Quiet
 
 
 class DataKind(StrEnum):
@@ -83,6 +84,10 @@ class FoundApp(msgspec.Struct, frozen=True, kw_only=True):
     """All of its containers are labelled ``holdfast.enable=false``."""
     policy: str = ""
     """The label's wish."""
+    quiet: Quiet = Quiet.RUN
+    """The same: what its containers do while it is backed up."""
+    hooks: tuple[Hook, ...] = ()
+    """The same: what is done in them around a backup."""
     exclude: tuple[str, ...] = ()
     """What the labels name, and what is Holdfast's own below the data."""
 
@@ -94,6 +99,28 @@ class FoundApp(msgspec.Struct, frozen=True, kw_only=True):
         """All that is to be backed up of it, each once."""
         every = (*self.data_paths(), *self.compose_files, *self.env_files)
         return tuple(dict.fromkeys(every))
+
+
+class Unprotected(msgspec.Struct, frozen=True, kw_only=True):
+    """Data that no backup takes in."""
+
+    app_name: str
+    path: str
+    name: str = ""
+    """The volume's."""
+    reason: str
+    explanation: str
+
+
+class DataUnprotected(Event, frozen=True, kw_only=True):
+    """A discovery met data that no backup takes in, and that nobody was told of."""
+
+    TYPE: ClassVar[str] = "data.unprotected"
+
+    device_id: UUID
+    device_name: str
+    run_id: UUID
+    places: tuple[Unprotected, ...]
 
 
 class DeviceDiscovered(Event, frozen=True, kw_only=True):

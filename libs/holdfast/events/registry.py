@@ -52,6 +52,7 @@ EVENTS: dict[str, type[Event]] = {
         discovery.DeviceDiscovered,
         discovery.AppDiscovered,
         discovery.AppVanished,
+        discovery.DataUnprotected,
         keys.RecoveryKitMade,
     )
 }

@@ -168,6 +168,8 @@ class BackupRequested(Work, frozen=True, kw_only=True):
     """The name restic records, stable for the device."""
     paths: tuple[str, ...]
     exclude_paths: tuple[str, ...] = ()
+    exclude_caches: bool = False
+    """Whether directories that say that they are caches (CACHEDIR.TAG) are left out."""
     tags: tuple[str, ...]
     targets: tuple[BackupTarget, ...]
     device: DeviceAddress | None = None

@@ -8,7 +8,7 @@ import msgspec
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.device import far_address
-from holdfast.catalog.domain.discovered import consistency_of, paths_to_read
+from holdfast.catalog.domain.discovered import consistency_of, excludes_of, paths_to_read
 from holdfast.catalog.domain.run import SUPERSEDED, backup_tags
 from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import (
@@ -146,7 +146,8 @@ def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUI
         app_name=app.name,
         hostname=device.name,
         paths=paths_to_read(app, configuration),
-        exclude_paths=configuration.exclude_paths,
+        exclude_paths=excludes_of(app, configuration),
+        exclude_caches=app.found is not None,
         tags=backup_tags(app.id, configuration.id, start.run_id, instance_id),
         targets=targets,
         device=far_address(device),

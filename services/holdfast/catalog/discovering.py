@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from holdfast.catalog.answers.changed import configuration_changed
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.configuration import Scope
+from holdfast.catalog.domain.coverage import Known, coverage, unprotected
 from holdfast.catalog.domain.device import far_address
 from holdfast.catalog.domain.discovered import free_name, is_wanted, policy_for
 from holdfast.catalog.store import apps, configurations, devices, outbox, policies, runs
@@ -16,11 +17,17 @@ from holdfast.catalog.store.pool import Connection, reading, transaction
 from holdfast.catalog.store.runs import RunRow
 from holdfast.events.changes import Change
 from holdfast.events.consistency import Consistency
-from holdfast.events.discovery import AppDiscovered, AppVanished, DeviceDiscovered, FoundApp
+from holdfast.events.discovery import (
+    AppDiscovered,
+    AppVanished,
+    DataUnprotected,
+    DeviceDiscovered,
+    FoundApp,
+)
 from holdfast.events.run import DiscoverResult, Operation, RunCompleted, Trigger
-from holdfast.events.views import DeviceView
+from holdfast.events.views import CoverageEntry, DeviceView
 from holdfast.events.work import DiscoverRequested
-from holdfast.kernel.ids import new_id
+from holdfast.kernel.ids import derived_id, new_id
 from holdfast.telemetry.logs import Log
 
 log = Log("catalog")
@@ -102,6 +109,42 @@ async def record_discovery(connection: Connection, event: DeviceDiscovered, deps
         if old.vanished_at is None and old.key.partition("/")[0] in event.engines:
             await apps.vanished(connection, old.id, now)
             await _say(connection, AppVanished, old.id, device.id, old.name, now)
+    await _say_unprotected(connection, device, event.run_id, now)
+
+
+async def covered(connection: Connection, now: datetime) -> tuple[CoverageEntry, ...]:
+    """All data of all apps, and what protects it."""
+    known = Known(
+        devices={each.id: each for each in await devices.listed(connection)},
+        policies={each.id: each for each in await policies.listed(connection)},
+        configurations=await configurations.listed(connection, None),
+        backups=await apps.good_backups(connection),
+    )
+    return coverage(await apps.listed(connection), known, now)
+
+
+async def _say_unprotected(
+    connection: Connection, device: DeviceView, run_id: UUID, now: datetime
+) -> None:
+    """Tell of data that nobody was told of; what is protected by now is told again if it loses
+    that."""
+    told = await devices.unprotected(connection, device.id)
+    here = [each for each in await covered(connection, now) if each.device_id == device.id]
+    places = unprotected(here)
+    new = tuple(each for each in places if each.path not in told)
+    if new:
+        event = DataUnprotected(
+            event_id=derived_id(DataUnprotected.TYPE, run_id),
+            occurred_at=now,
+            device_id=device.id,
+            device_name=device.name,
+            run_id=run_id,
+            places=new,
+        )
+        await outbox.add(connection, event)
+    paths = {each.path for each in places}
+    if paths != set(told):
+        await devices.set_unprotected(connection, device.id, sorted(paths))
 
 
 async def _add(connection: Connection, device: DeviceView, found: FoundApp, now: datetime) -> None:
@@ -143,7 +186,7 @@ async def _protect(connection: Connection, app_id: UUID, found: FoundApp, now: d
         backup_env=True,
         include_paths=(),
         exclude_paths=found.exclude,
-        consistency=Consistency(),
+        consistency=Consistency(quiet=found.quiet, hooks=found.hooks),
         enabled=True,
     )
     tie = await configurations.tie(connection, new_id(), app_id, scope, now)

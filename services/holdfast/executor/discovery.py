@@ -6,6 +6,7 @@ from graphlib import CycleError, TopologicalSorter
 
 import msgspec
 
+from holdfast.events.consistency import Hook, HookKind, Quiet, When
 from holdfast.events.discovery import DataKind, FoundApp, FoundData, FoundService, LeftOut
 from holdfast.executor.consistency.rules import rule_of
 
@@ -22,7 +23,10 @@ ENVIRONMENT_FILE = "com.docker.compose.project.environment_file"
 ONE_OFF = "com.docker.compose.oneoff"
 
 ENABLE, POLICY, EXCLUDE = "holdfast.enable", "holdfast.policy", "holdfast.exclude"
+STOP = "holdfast.stop"
+HOOKS = {"holdfast.hook.before": When.BEFORE, "holdfast.hook.after": When.AFTER}
 NO = frozenset(("false", "0", "no", "off"))
+YES = frozenset(("true", "1", "yes", "on", "stop"))
 
 KERNEL_TREES = ("/proc", "/sys", "/dev", "/run", "/var/run")
 
@@ -134,8 +138,28 @@ def _app(look: Look, kind: str, name: str, containers: Sequence[Container]) -> F
         env_files=_files(containers, ENVIRONMENT_FILE) or _beside(containers, ".env"),
         is_switched_off=not any(each.is_enabled for each in containers),
         policy=next((each.label(POLICY) for each in containers if each.label(POLICY)), "").strip(),
+        quiet=_quiet(containers),
+        hooks=tuple(
+            Hook(
+                when=when,
+                kind=HookKind.CONTAINER,
+                command=each.label(label),
+                container=each.plain_name,
+            )
+            for each in containers
+            for label, when in HOOKS.items()
+            if each.label(label)
+        ),
         exclude=(*_words(each.label(EXCLUDE) for each in containers), *within),
     )
+
+
+def _quiet(containers: Sequence[Container]) -> Quiet:
+    """All of an app is brought to rest together: stopping outweighs pausing."""
+    wishes = {each.label(STOP).strip().lower() for each in containers}
+    if wishes & YES:
+        return Quiet.STOP
+    return Quiet.PAUSE if "pause" in wishes else Quiet.RUN
 
 
 def _in_order(containers: Sequence[Container]) -> list[Container]:

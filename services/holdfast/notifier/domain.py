@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime
+from holdfast.events.discovery import DataUnprotected
 from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
 from holdfast.events.snapshot import ReplicasDiffer
@@ -39,6 +40,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None
     occurred_at: AwareTime
 
+
+MOST_PLACES = 20
+"""So many are named in a message."""
 
 DAMAGED = "repository_damaged"
 
@@ -132,6 +136,30 @@ def mended_message(event: RepositoryMended) -> Message | None:
         title=f"The repository at {event.destination_name} is whole again",
         text="What was damaged has been read, and is as it was written.",
         severity=Severity.INFO,
+        run_id=event.run_id,
+        app_name="",
+        status=RunStatus.SUCCESS,
+        failure=None,
+        occurred_at=event.occurred_at,
+    )
+
+
+def unprotected_message(event: DataUnprotected) -> Message:
+    """What is told of data that no backup takes in."""
+    count = len(event.places)
+    things = "1 volume or folder" if count == 1 else f"{count} volumes or folders"
+    listed = "\n".join(
+        f"{each.app_name}: {each.name or each.path}. {each.explanation}"
+        for each in event.places[:MOST_PLACES]
+    )
+    more = f"\nand {count - MOST_PLACES} more" if count > MOST_PLACES else ""
+    return Message(
+        id=derived_id("message", event.event_id),
+        type=event.TYPE,
+        title=f"Data on {event.device_name} is not protected",
+        text=f"No backup takes in {things}. 'holdfast coverage' lists all of them; the label "
+        f"holdfast.enable=false leaves out what need not be kept.\n\n{listed}{more}",
+        severity=Severity.WARNING,
         run_id=event.run_id,
         app_name="",
         status=RunStatus.SUCCESS,

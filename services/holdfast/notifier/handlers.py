@@ -4,6 +4,7 @@ copies differ."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from holdfast.events.discovery import DataUnprotected
 from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import RunCompleted
 from holdfast.events.snapshot import ReplicasDiffer
@@ -14,6 +15,7 @@ from holdfast.notifier.domain import (
     mended_message,
     message_of,
     message_of_difference,
+    unprotected_message,
 )
 
 
@@ -41,6 +43,11 @@ async def on_repository_mended(event: RepositoryMended, deps: Deps) -> None:
     message = mended_message(event)
     if message is not None:
         await _tell(message, deps)
+
+
+async def on_data_unprotected(event: DataUnprotected, deps: Deps) -> None:
+    """Tell of data without a backup.  Raises DeliveryError, and the event comes again later."""
+    await _tell(unprotected_message(event), deps)
 
 
 async def on_replicas_differ(event: ReplicasDiffer, deps: Deps) -> None:

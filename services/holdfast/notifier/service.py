@@ -1,11 +1,13 @@
 """The notifier: hears how runs ended, tells people and programs."""
 
+from holdfast.events.discovery import DataUnprotected
 from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import RunCompleted
 from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.notifier.channels.webhook import WebhookChannel
 from holdfast.notifier.handlers import (
     Deps,
+    on_data_unprotected,
     on_replicas_differ,
     on_repository_damaged,
     on_repository_mended,
@@ -33,6 +35,7 @@ async def build(runtime: Runtime) -> Service:
             hear(RunCompleted, on_run_completed, deps, only_new=True),
             hear(RepositoryDamaged, on_repository_damaged, deps, only_new=True),
             hear(RepositoryMended, on_repository_mended, deps, only_new=True),
+            hear(DataUnprotected, on_data_unprotected, deps, only_new=True),
             hear(ReplicasDiffer, on_replicas_differ, deps, only_new=True),
         ],
         closes=[channel.close for channel in channels],

@@ -25,6 +25,7 @@ from holdfast.catalog.handlers import (
     on_snapshot_completed,
 )
 from holdfast.catalog.keeper import Keeper
+from holdfast.events.consistency import Hook, HookKind, Quiet, When
 from holdfast.events.discovery import (
     DataKind,
     DeviceDiscovered,
@@ -356,3 +357,62 @@ async def test_the_keeper_looks_every_minute_but_never_twice_at_once(
 async def test_a_device_that_is_not_there_is_not_looked_at(deps: Deps) -> None:
     with pytest.raises(NotFoundError):
         await answer_discover_device(DiscoverDevice(device_id=new_id()), deps)
+
+
+async def words_of_danger(deps: Deps) -> list[list[str]]:
+    """The paths that each word on unprotected data names, and why."""
+    return [
+        [f"{each['path']} {each['reason']}" for each in told["places"]]
+        for type_, told in await published(deps)
+        if type_ == "data.unprotected"
+    ]
+
+
+async def test_unprotected_data_is_told_once_until_it_is_protected(
+    deps: Deps, clock: Clock
+) -> None:
+    await told(deps, clock, SHOP)  # the default policy has no destination
+    await told(deps, clock, SHOP)
+    assert await words_of_danger(deps) == [
+        ["/srv/media no_destination", "/v/shop_db/_data no_destination"]
+    ]
+
+    await protected_app(deps)
+    await told(deps, clock, SHOP)
+    (tie,) = await ties(deps, (await app_named(deps, "shop")).id)
+    off = UpdateConfiguration(configuration_id=tie.id, enabled=False)
+    await answer_update_configuration(off, deps)
+    await told(deps, clock, SHOP)
+
+    assert (await words_of_danger(deps))[1:] == [
+        ["/srv/media disabled", "/v/shop_db/_data disabled"]
+    ]
+
+
+async def app_named(deps: Deps, name: str) -> AppView:
+    return next(each for each in await answer_list_apps(ListApps(), deps) if each.name == name)
+
+
+async def test_what_is_no_data_or_waits_for_its_first_backup_is_no_danger(
+    deps: Deps, clock: Clock
+) -> None:
+    await protected_app(deps)
+
+    await told(deps, clock, replace(SHOP, data=(DB, SOCKET)))
+
+    assert await words_of_danger(deps) == []
+
+
+async def test_labels_say_what_is_done_around_a_backup(deps: Deps, clock: Clock) -> None:
+    hook = Hook(when=When.BEFORE, kind=HookKind.CONTAINER, command="sync", container="shop-db-1")
+    await protected_app(deps)
+
+    await told(deps, clock, replace(SHOP, quiet=Quiet.STOP, hooks=(hook,)))
+
+    (tie,) = await ties(deps, (await app_named(deps, "shop")).id)
+    assert (tie.consistency.quiet, tie.consistency.hooks) == (Quiet.STOP, (hook,))
+    answer = await answer_start_backup(StartBackup(configuration_id=tie.id), deps)
+    work = await deps.pool.fetchval("select work from run where id = $1", answer.run_id)
+    assert work["consistency"]["containers"] == ["shop-db-1"]
+    assert work["exclude_caches"] is True
+    assert "/srv/media/**/.cache" in work["exclude_paths"]

@@ -262,7 +262,9 @@ NOT_CARRIED = {
     },
     "policy": {"schedule_changed_at", "updated_at"},
     "configuration": {"enabled_at", "deleted_at", "updated_at"},
-    "device": {"sealed_secrets", "facts", "tested_at", "discover_at", "discovered_at"},
+    "device": {
+        "sealed_secrets", "facts", "tested_at", "discover_at", "discovered_at", "unprotected",
+    },
     "app": {"found", "vanished_at"},
 }  # fmt: skip
 """What is no setting: made anew, or what things came to."""

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from holdfast.catalog.domain.coverage import Known, coverage
-from holdfast.catalog.domain.discovered import free_name
+from holdfast.catalog.domain.discovered import excludes_of, free_name
 from holdfast.events.discovery import DataKind, FoundApp, FoundData, LeftOut
 from holdfast.events.views import CoverageEntry
 from support.gateway import ID, WHEN, app, configuration, device, policy
@@ -94,3 +94,33 @@ def test_a_name_is_the_devices_where_it_is_taken() -> None:
     assert free_name("shop", "nas", ()) == "shop"
     assert free_name("shop", "nas", {"shop"}) == "shop (nas)"
     assert free_name("shop", "nas", {"shop", "shop (nas)"}) == "shop (nas) 2"
+
+
+DB = FoundData(kind=DataKind.VOLUME, name="db", path="/v/db/_data", services=())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "excludes"),
+    [
+        ("*.log", ("*.log",)),
+        ("tmp/*", ("/srv/[[]site]/tmp/*", "/v/db/_data/tmp/*")),
+        ("/tmp", ("/srv/[[]site]/tmp", "/v/db/_data/tmp")),
+        ("db:pg_wal", ("/v/db/_data/pg_wal",)),
+        ("db:", ("/v/db/_data",)),
+        ("/v/db/_data/x", ("/v/db/_data/x",)),
+    ],
+)
+def test_excludes_are_relative_to_the_volumes(pattern: str, excludes: tuple[str, ...]) -> None:
+    site = FoundData(kind=DataKind.BIND, path="/srv/[site]", services=())
+    found = FoundApp(key="k", engine="docker", name="shop", services=(), data=(site, DB))
+    tie = replace(configuration(), exclude_paths=(pattern,), include_paths=())
+
+    told = excludes_of(app(found=found), tie)
+
+    escaped = tuple(each.replace("[[]", "\\[") for each in excludes)
+    assert told == (*escaped, "/srv/\\[site]/**/.cache", "/v/db/_data/**/.cache")
+    assert excludes_of(app(), tie) == (pattern,)
+
+
+def test_a_volume_that_is_excluded_by_its_name_is_told() -> None:
+    assert entry(DB, tie={"exclude_paths": ("db:",)}).reason == "excluded"

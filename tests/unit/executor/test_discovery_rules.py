@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from holdfast.events.consistency import HookKind, Quiet, When
 from holdfast.events.discovery import LeftOut
 from holdfast.executor.discovery import Container, Look, Volume, apps_of
 
@@ -190,3 +191,24 @@ def test_services_that_wait_for_each_other_are_told_by_name() -> None:
         )
     )
     assert [each.name for each in shop.services] == ["a", "b"]
+
+
+def test_labels_say_what_is_done_around_a_backup() -> None:
+    pause = {"holdfast.stop": "pause", "holdfast.hook.before": "sync"}
+    stop = {"holdfast.stop": "true", "holdfast.hook.after": "echo done"}
+    (shop,) = apps_of(
+        look(
+            container("a", project="shop", labels=pause),
+            container("b", project="shop", labels=stop),
+        )
+    )
+    (lone,) = apps_of(look(container("lone", labels=pause)))
+    (other,) = apps_of(look(container("other", labels={"holdfast.stop": "perhaps"})))
+
+    assert shop.quiet is Quiet.STOP
+    assert [(each.when, each.container, each.command) for each in shop.hooks] == [
+        (When.BEFORE, "a-1", "sync"),
+        (When.AFTER, "b-1", "echo done"),
+    ]
+    assert {each.kind for each in shop.hooks} == {HookKind.CONTAINER}
+    assert (lone.quiet, other.quiet, other.hooks) == (Quiet.PAUSE, Quiet.RUN, ())

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from holdfast.events.discovery import DataUnprotected, Unprotected
 from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
 from holdfast.events.snapshot import Replica, ReplicasDiffer, Way
@@ -15,6 +16,7 @@ from holdfast.notifier.domain import (
     mended_message,
     message_of,
     message_of_difference,
+    unprotected_message,
 )
 
 NOW = datetime(2026, 3, 10, 2, 5, tzinfo=UTC)
@@ -204,3 +206,25 @@ def test_the_end_of_damage_is_told_when_none_is_left(left: int, is_told: bool) -
     if message is not None:
         assert message.title == "The repository at NAS is whole again"
         assert message.severity is Severity.INFO
+
+
+def test_unprotected_data_is_told_with_the_reasons_and_not_all_of_very_much() -> None:
+    place = Unprotected(
+        app_name="shop", path="/srv/a", reason="disabled", explanation="It is switched off."
+    )
+    event = DataUnprotected(
+        event_id=derived_id("unprotected"),
+        occurred_at=NOW,
+        device_id=derived_id("nas"),
+        device_name="nas",
+        run_id=derived_id("run"),
+        places=(place,) * 25,
+    )
+
+    message = unprotected_message(event)
+
+    assert (message.type, message.severity) == ("data.unprotected", Severity.WARNING)
+    assert message.title == "Data on nas is not protected"
+    assert "shop: /srv/a. It is switched off." in message.text
+    assert message.text.endswith("and 5 more")
+    assert message.id == unprotected_message(event).id

@@ -1,10 +1,9 @@
 """Questions about what runs on devices, and whether it is protected."""
 
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.discovering import queue
-from holdfast.catalog.domain.coverage import Known, coverage
+from holdfast.catalog.discovering import covered, queue
 from holdfast.catalog.domain.device import is_known
-from holdfast.catalog.store import apps, configurations, devices, policies, runs
+from holdfast.catalog.store import devices, runs
 from holdfast.catalog.store.pool import transaction
 from holdfast.events.queries import DiscoverDevice, GetCoverage
 from holdfast.events.run import RunStatus, Trigger
@@ -36,10 +35,4 @@ async def answer_discover_device(query: DiscoverDevice, deps: Deps) -> RunAccept
 async def answer_get_coverage(_query: GetCoverage, deps: Deps) -> tuple[CoverageEntry, ...]:
     """All of it, as of one moment."""
     async with transaction(deps.pool, isolation="repeatable_read") as connection:
-        known = Known(
-            devices={each.id: each for each in await devices.listed(connection)},
-            policies={each.id: each for each in await policies.listed(connection)},
-            configurations=await configurations.listed(connection, None),
-            backups=await apps.good_backups(connection),
-        )
-        return coverage(await apps.listed(connection), known, deps.now())
+        return await covered(connection, deps.now())

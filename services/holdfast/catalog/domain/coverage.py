@@ -7,8 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.catalog.domain.discovered import paths_to_read
-from holdfast.events.discovery import FoundData, LeftOut
+from holdfast.catalog.domain.discovered import excludes_of, paths_to_read
+from holdfast.events.discovery import FoundData, LeftOut, Unprotected
 from holdfast.events.views import (
     AppView,
     ConfigurationView,
@@ -16,6 +16,8 @@ from holdfast.events.views import (
     DeviceView,
     PolicyView,
 )
+
+WAITS = "never_backed_up"
 
 EXPLANATIONS: dict[str, str] = {
     LeftOut.SWITCHED_OFF: "The label holdfast.enable=false says so.",
@@ -31,7 +33,7 @@ EXPLANATIONS: dict[str, str] = {
     "not_included": "Its configurations back up other paths.",
     "excluded": "Its configuration excludes it.",
     "no_destination": "The policy has no destination.",
-    "never_backed_up": "No backup of it has succeeded yet, or none is left.",
+    WAITS: "No backup of it has succeeded yet, or none is left.",
 }
 """For a person, by reason."""
 
@@ -131,11 +133,11 @@ def _reason(
         return "disabled"
     if not any(_is_within(path, root) for root in paths_to_read(app, tie)):
         return "not_included"
-    if any(_excludes(pattern, path) for pattern in tie.exclude_paths):
+    if any(_excludes(pattern, path) for pattern in excludes_of(app, tie)):
         return "excluded"
     if not policy.destinations:
         return "no_destination"
-    return "" if is_backed_up else "never_backed_up"
+    return "" if is_backed_up else WAITS
 
 
 def _is_within(path: str, root: str) -> bool:
@@ -149,3 +151,18 @@ def _excludes(pattern: str, path: str) -> bool:
     if pattern.startswith("/"):
         return any(fnmatch.fnmatchcase(each, pattern.rstrip("/")) for each in above)
     return any(fnmatch.fnmatchcase(each.rpartition("/")[2], pattern) for each in above)
+
+
+def unprotected(entries: Iterable[CoverageEntry]) -> tuple[Unprotected, ...]:
+    """What somebody should know of.  What waits for its first backup is none of it."""
+    return tuple(
+        Unprotected(
+            app_name=each.app_name,
+            path=each.path,
+            name=each.name,
+            reason=each.reason,
+            explanation=each.explanation,
+        )
+        for each in entries
+        if each.at_risk and each.reason != WAITS
+    )

@@ -7,6 +7,7 @@ import msgspec
 from holdfast.events.consistency import Consistency, Quiet
 from holdfast.events.discovery import FoundApp
 from holdfast.events.views import AppView, ConfigurationView, PolicyView
+from holdfast.restic.patterns import exact_pattern
 
 RUNNING = "running"
 
@@ -46,6 +47,46 @@ def paths_to_read(app: AppView, configuration: ConfigurationView) -> tuple[str, 
         found.env_files if configuration.backup_env else (),
     )
     return tuple(dict.fromkeys(path for part in parts for path in part))
+
+
+CACHES = ".cache"
+"""Directories of this name are made to be lost."""
+
+
+def excludes_of(app: AppView, configuration: ConfigurationView) -> tuple[str, ...]:
+    """What of it a backup leaves out, as restic takes it.
+
+    Of an app that was found: a pattern without a slash counts at any depth.  One with a slash is
+    relative to each volume and directory, or to the volume that it names (``db:tmp/*``), or it
+    begins with a path that is read.  Caches are left out unasked.
+    """
+    found = app.found
+    if found is None:
+        return configuration.exclude_paths
+    roots = found.data_paths()
+    volumes = {each.name: each.path for each in found.data if each.name and each.path in roots}
+    excludes: list[str] = []
+    for pattern in configuration.exclude_paths:
+        name, colon, rest = pattern.partition(":")
+        if colon and name in volumes:
+            excludes.append(_below(volumes[name], rest))
+        elif "/" not in pattern.rstrip("/") or _is_below(
+            pattern, (*roots, *configuration.include_paths)
+        ):
+            excludes.append(pattern)
+        else:
+            excludes += [_below(root, pattern) for root in roots]
+    caches = [_below(root, f"**/{CACHES}") for root in roots]
+    return tuple(dict.fromkeys((*excludes, *caches)))
+
+
+def _below(root: str, pattern: str) -> str:
+    """*pattern* within *root*; nothing means all of it."""
+    return f"{exact_pattern(root)}/{pattern.lstrip('/')}".rstrip("/")
+
+
+def _is_below(path: str, roots: Iterable[str]) -> bool:
+    return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)
 
 
 def consistency_of(app: AppView, configuration: ConfigurationView) -> Consistency:

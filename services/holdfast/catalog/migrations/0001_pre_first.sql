@@ -62,6 +62,8 @@ create table device (
     -- When its container engines are to be asked next; null: only when a person wants it.
     discover_at   timestamptz,
     discovered_at timestamptz,
+    -- The paths of data without protection that somebody was told of.
+    unprotected text[] not null default '{}',
     created_at timestamptz not null
 );
 

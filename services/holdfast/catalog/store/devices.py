@@ -115,6 +115,16 @@ async def discovered(connection: Connection, device_id: UUID, at: datetime, now:
     return await connection.fetchrow(SQL["discovered"], device_id, at, now) is not None
 
 
+async def unprotected(connection: Connection, device_id: UUID) -> tuple[str, ...]:
+    """The paths of its data that somebody was told of."""
+    return tuple(await connection.fetchval(SQL["unprotected"], device_id) or ())
+
+
+async def set_unprotected(connection: Connection, device_id: UUID, paths: Sequence[str]) -> None:
+    """Somebody was told of these."""
+    await connection.execute(SQL["set_unprotected"], device_id, paths)
+
+
 async def drop_old_discoveries(connection: Connection, device_id: UUID, newest: UUID) -> None:
     """Keep only the *newest* of the ended runs that nobody asked for."""
     await connection.execute(SQL["drop_old_discoveries"], device_id, newest)

@@ -268,6 +268,7 @@ def _options(work: BackupRequested, *, dry_run: bool = False) -> BackupOptions:
     return BackupOptions(
         paths=work.paths,
         excludes=work.exclude_paths,
+        exclude_caches=work.exclude_caches,
         tags=snapshot_tags(work),
         host=work.hostname,
         # Not by tags: the run's own tag is in no earlier snapshot.

@@ -64,6 +64,12 @@ update device set discovered_at = $2
  where id = $1 and (discovered_at is null or discovered_at < $2 or discovered_at > $3)
 returning id;
 
+-- name: unprotected
+select unprotected from device where id = $1;
+
+-- name: set_unprotected
+update device set unprotected = $2 where id = $1;
+
 -- name: drop_old_discoveries
 -- Of those that nobody asked for, only the newest is kept: there is one every minute.
 delete from run
