@@ -8,8 +8,9 @@ from importlib.resources import files
 import asyncssh
 
 from holdfast.devices.base import GRACE, RUN_MARKER, LeftoverError, Program, Runner
+from holdfast.devices.engine import Open
 from holdfast.devices.holders import FIRST_PID_NAMESPACE, Sight
-from holdfast.devices.ssh import DeviceLostError, SshRunner
+from holdfast.devices.ssh import DeviceLostError, SshRunner, opener
 from holdfast.kernel.errors import HoldfastError
 
 SCRIPT = files("holdfast.devices").joinpath("host.sh").read_text(encoding="utf-8")
@@ -58,6 +59,8 @@ class Host:
         self.cache = cache
         """Our private directory there."""
         self.runner: Runner = SshRunner(connection, sudo=sudo)
+        self.open: Open = opener(connection)
+        """Connects to a socket there, as the user who is logged in."""
 
     async def missing(self, paths: Sequence[str]) -> list[str]:
         """Those of *paths* that are not there.  Of very many, restic finds out by itself."""

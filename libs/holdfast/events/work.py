@@ -170,6 +170,9 @@ class BackupRequested(Work, frozen=True, kw_only=True):
     exclude_paths: tuple[str, ...] = ()
     exclude_caches: bool = False
     """Whether directories that say that they are caches (CACHEDIR.TAG) are left out."""
+    environment_of: tuple[str, ...] = ()
+    """Containers whose environment goes into a snapshot of its own: its values are in no database
+    and on no bus, so the executor asks the engine for them."""
     tags: tuple[str, ...]
     targets: tuple[BackupTarget, ...]
     device: DeviceAddress | None = None

@@ -8,7 +8,12 @@ import msgspec
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.device import far_address
-from holdfast.catalog.domain.discovered import consistency_of, excludes_of, paths_to_read
+from holdfast.catalog.domain.discovered import (
+    consistency_of,
+    environment_of,
+    excludes_of,
+    paths_to_read,
+)
 from holdfast.catalog.domain.run import SUPERSEDED, backup_tags
 from holdfast.catalog.ending import end_here
 from holdfast.catalog.store import (
@@ -148,6 +153,7 @@ def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUI
         paths=paths_to_read(app, configuration),
         exclude_paths=excludes_of(app, configuration),
         exclude_caches=app.found is not None,
+        environment_of=environment_of(app, configuration),
         tags=backup_tags(app.id, configuration.id, start.run_id, instance_id),
         targets=targets,
         device=far_address(device),

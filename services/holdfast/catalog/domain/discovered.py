@@ -89,6 +89,13 @@ def _is_below(path: str, roots: Iterable[str]) -> bool:
     return any(path == root or path.startswith(root.rstrip("/") + "/") for root in roots)
 
 
+def environment_of(app: AppView, configuration: ConfigurationView) -> tuple[str, ...]:
+    """The containers whose environment a backup of it keeps."""
+    if app.found is None or not configuration.backup_env:
+        return ()
+    return tuple(each.container for each in app.found.services if each.variables)
+
+
 def consistency_of(app: AppView, configuration: ConfigurationView) -> Consistency:
     """What is done around a backup of it by that configuration.
 

@@ -9,12 +9,15 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from holdfast.events.queries import GetSnapshot
 from holdfast.events.run import Failure, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, Way
 from holdfast.events.work import BackupRequested, BackupTarget, FanOut
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.dumps import dumps_of, make_dumps
+from holdfast.executor.consistency.environment import keep_environments
 from holdfast.executor.consistency.frame import framed
 from holdfast.executor.copying import copied_from
 from holdfast.executor.domain import (
@@ -177,6 +180,7 @@ async def _make(
         await with_restic(
             attempt, target.address, restic, lambda here: make_dumps(here, work, dumps)
         )
+    lacking = await keep_environments(attempt, work, target, restic)
     for original in originals:
         copied = await copied_from(
             attempt, work.fan_out, original.address, original.made, target.address
@@ -186,12 +190,17 @@ async def _make(
             _tell(attempt, target, _all_of(original.made.summary))
             seconds = seconds_between(began, attempt.deps.now())
             return copy_made(original.made, snapshot, way, seconds)
-    return await _back_up(attempt, work, target, restic)
+    return await _back_up(attempt, work, target, restic, lacking)
 
 
 async def _back_up(
-    attempt: Attempt, work: BackupRequested, target: BackupTarget, restic: Restic
+    attempt: Attempt,
+    work: BackupRequested,
+    target: BackupTarget,
+    restic: Restic,
+    lacking: tuple[str, ...],
 ) -> Made:
+    """*lacking* is what of the sources could not be read already."""
     missing = await missing_paths(attempt, work.paths)
     if len(missing) == len(work.paths):
         raise SourcesMissingError(f"None of the paths exists: {names_told(missing)}.")
@@ -212,6 +221,7 @@ async def _back_up(
         raise SourcesMissingError(
             f"None of the paths exists: {names_told(work.paths)}.", detail=error.detail
         ) from error
+    result = _without(result, lacking)
     _tell(attempt, target, _all_of(result.summary))
     tree = await _tree_of(work, restic, result.snapshot_id)
     summary = result.summary
@@ -219,6 +229,18 @@ async def _back_up(
     ended = summary.backup_end or attempt.deps.now()
     # restic's own times, which are in the snapshot as well.
     return made_of(result, began, seconds_between(began, ended), tree)
+
+
+def _without(result: BackupResult, lacking: tuple[str, ...]) -> BackupResult:
+    """*result* as one that lacks something besides what restic could not read."""
+    if not lacking:
+        return result
+    return replace(
+        result,
+        partial=True,
+        unreadable=(*lacking, *result.unreadable),
+        unreadable_count=len(lacking) + result.unreadable_count,
+    )
 
 
 async def _tree_of(work: BackupRequested, restic: Restic, snapshot_id: str) -> str:

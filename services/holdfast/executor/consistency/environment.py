@@ -1,0 +1,94 @@
+"""The environment of an app's containers: asked of the engine when a backup is made, and kept
+in a snapshot of its own beside that of the files.
+
+Passwords are in it.  So it goes from the engine's socket to restic's standard input, and is on
+no disk, in no argument, in no database and on no bus.
+"""
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+import msgspec
+
+from holdfast.devices.engine import Engine, open_here
+from holdfast.devices.facts import facts_of
+from holdfast.events.work import BackupRequested, BackupTarget
+from holdfast.executor.attempt import Attempt
+from holdfast.executor.consistency.commands import runner_of
+from holdfast.executor.discovery import Container
+from holdfast.executor.domain import run_tag
+from holdfast.executor.there import with_restic
+from holdfast.kernel.errors import HoldfastError
+from holdfast.restic import Restic
+from holdfast.restic.commands import backup
+from holdfast.restic.commands.backup import BackupOptions
+from holdfast.restic.tags import DUMP, dump_tag
+from holdfast.telemetry.logs import Log
+
+log = Log("executor")
+
+FILE = "holdfast-environment.json"
+
+
+class ContainerEnvironment(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one container."""
+
+    container: str
+    image: str
+    environment: tuple[str, ...]
+    """``NAME=value``, those that the image sets too."""
+
+
+class Environments(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file holds."""
+
+    containers: tuple[ContainerEnvironment, ...]
+
+
+async def keep_environments(
+    attempt: Attempt, work: BackupRequested, target: BackupTarget, restic: Restic
+) -> tuple[str, ...]:
+    """Write it to a destination; what could not be read, in words.
+
+    Whoever dies between this and the snapshot of the files leaves a second one like it behind,
+    which goes with the first.
+    """
+    if not work.environment_of:
+        return ()
+    try:
+        read = await _read(attempt, work.environment_of)
+    except HoldfastError as error:
+        # The files are worth a snapshot without it.
+        log.warning("environment_not_read", run_id=str(work.run_id), error=str(error))
+        read = {}
+    if read:
+        options = _options(work, Environments(containers=tuple(read.values())))
+        await with_restic(attempt, target.address, restic, lambda here: backup.run(here, options))
+    return tuple(f"environment of {name}" for name in work.environment_of if name not in read)
+
+
+async def _read(attempt: Attempt, names: Sequence[str]) -> dict[str, ContainerEnvironment]:
+    """Of those of the containers that are there, by name."""
+    facts = await facts_of(runner_of(attempt), attempt.deps.now, program="restic")
+    connect = open_here if attempt.host is None else attempt.host.open
+    found: dict[str, ContainerEnvironment] = {}
+    for socket in filter(None, (facts.docker, facts.podman)):
+        engine = Engine(connect, socket)
+        for name in names:
+            told = None if name in found else await engine.get(f"/containers/{quote(name)}/json")
+            if told is not None:
+                config = msgspec.json.decode(told, type=Container).config
+                found[name] = ContainerEnvironment(
+                    container=name, image=config.image, environment=config.env or ()
+                )
+    return found
+
+
+def _options(work: BackupRequested, read: Environments) -> BackupOptions:
+    return BackupOptions(
+        content=msgspec.json.encode(read),
+        stdin_filename=FILE,
+        tags=(DUMP, dump_tag(run_tag(work.run_id))),
+        host=work.hostname,
+        group_by="host,paths",
+    )
