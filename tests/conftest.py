@@ -8,6 +8,7 @@ import pytest
 
 from holdfast.restic.binary import find_restic
 from support.dockerd import Dockerd, missing_docker
+from support.podman import Podman, missing_podman
 from support.radosgw import INSTALL, Radosgw, missing_programs
 from support.servers import NatsServer, PostgresServer, RcloneS3
 from support.sshd import Sshd, sshd_binary
@@ -114,3 +115,14 @@ def engine(docker: Dockerd) -> Iterator[Dockerd]:
     """The same; what a test starts there is gone after it."""
     yield docker
     docker.remove_all()
+
+
+@pytest.fixture(scope="session")
+def podman() -> Iterator[Podman]:
+    """A Podman of the tests' own, without a network."""
+    missing = missing_podman()
+    if missing:
+        pytest.skip(f"Podman needs {', '.join(missing)}")
+    engine = Podman()
+    yield engine.start()
+    engine.stop()

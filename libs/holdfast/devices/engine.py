@@ -5,12 +5,21 @@ HTTP client is needed, and whatever carries bytes will do.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
+from urllib.parse import quote
 
 from holdfast.kernel.errors import HoldfastError
 
 ANSWER_SECONDS = 30.0
+CHANGES = {
+    "type": ["container", "volume"],
+    "event": ["create", "destroy", "remove", "rename"],
+}
+"""What is worth another look.  Podman says ``remove`` where Docker says ``destroy``."""
+
 LARGEST_ANSWER = 64 * 1024 * 1024
 
 
@@ -73,10 +82,47 @@ class Engine:
             raise EngineRefusedError(detail=f"{path}: {answer[:500].decode(errors='replace')}")
         return body
 
+    @contextlib.asynccontextmanager
+    async def changes(self) -> AsyncIterator[AsyncIterator[None]]:
+        """Within the block, one for each container or volume that comes or goes from its beginning
+        on, until the engine ends.  Raises EngineRefusedError."""
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                reader, writer = await self._open(self._socket)
+                filters = quote(json.dumps(CHANGES))
+                writer.write(_request(f"/events?filters={filters}"))
+                head = b""
+                while b"\r\n\r\n" not in head:
+                    chunk = await reader.read(65536)
+                    if not chunk:
+                        break
+                    head += chunk
+        except (OSError, TimeoutError) as error:
+            raise EngineRefusedError(detail=f"{self._socket}: {error}") from error
+        try:
+            head, _, begun = head.partition(b"\r\n\r\n")
+            if head.split(b" ", 2)[1:2] != [b"200"]:
+                raise EngineRefusedError(detail=head[:500].decode(errors="replace"))
+            yield self._lines(reader, begun)
+        finally:
+            writer.close()
+
+    async def _lines(self, reader: Reader, begun: bytes) -> AsyncIterator[None]:
+        chunk = begun
+        while True:
+            for _ in range(chunk.count(b"\n")):
+                yield
+            try:
+                chunk = await reader.read(65536)
+            except OSError as error:
+                raise EngineRefusedError(detail=f"{self._socket}: {error}") from error
+            if not chunk:
+                return
+
     async def _answer(self, path: str) -> bytes:
         reader, writer = await self._open(self._socket)
         try:
-            writer.write(f"GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n".encode())
+            writer.write(_request(path))
             answer = bytearray()
             while chunk := await reader.read(65536):
                 answer += chunk
@@ -85,3 +131,7 @@ class Engine:
             return bytes(answer)
         finally:
             writer.close()
+
+
+def _request(path: str) -> bytes:
+    return f"GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n".encode()

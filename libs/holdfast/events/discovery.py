@@ -123,6 +123,14 @@ class DataUnprotected(Event, frozen=True, kw_only=True):
     places: tuple[Unprotected, ...]
 
 
+class EngineChanged(Event, frozen=True, kw_only=True):
+    """Containers or volumes came or went on a device, or somebody has begun to listen there."""
+
+    TYPE: ClassVar[str] = "engine.changed"
+
+    device_id: UUID
+
+
 class DeviceDiscovered(Event, frozen=True, kw_only=True):
     """A device's container engines were asked what they run."""
 

@@ -109,6 +109,9 @@ ROADS: dict[type[Event], Road] = {
         EXECUTOR, f"{CATALOG} {GATEWAY}", "An older one than the newest recorded is passed over."
     ),
     discovery.AppDiscovered: _road(CATALOG, GATEWAY, "Once each time that it comes, or is back."),
+    discovery.EngineChanged: _road(
+        EXECUTOR, CATALOG, "A reason to look, and not what changed; many changes may be one word."
+    ),
     discovery.DataUnprotected: _road(
         CATALOG, f"{NOTIFIER} {GATEWAY}", "Once for the same data, until it is protected."
     ),

@@ -16,10 +16,10 @@ from holdfast.catalog.domain.ledger import AHEAD
 from holdfast.catalog.domain.run import is_newer
 from holdfast.catalog.due import record_due
 from holdfast.catalog.ending import record_end
-from holdfast.catalog.store import destinations, ledger, runs, snapshots
+from holdfast.catalog.store import destinations, devices, ledger, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.catalog.verifying import queue_due_check
-from holdfast.events.discovery import DeviceDiscovered
+from holdfast.events.discovery import DeviceDiscovered, EngineChanged
 from holdfast.events.due import BackupDue, CheckDue, PruneDue
 from holdfast.events.retention import ForgetRequested, PruneRequested
 from holdfast.events.run import Operation, RunCompleted, Trigger
@@ -124,6 +124,12 @@ async def on_device_discovered(event: DeviceDiscovered, deps: Deps) -> None:
         if await _is_current(connection, event):
             await record_discovery(connection, event, deps)
     deps.wake.set()
+
+
+async def on_engine_changed(event: EngineChanged, deps: Deps) -> None:
+    """Have the device's engines asked at the keeper's next look, if they are asked unasked."""
+    async with transaction(deps.pool) as connection:
+        await devices.discover_soon(connection, event.device_id, deps.now())
 
 
 async def on_run_completed(event: RunCompleted, deps: Deps) -> None:

@@ -80,6 +80,7 @@ def _hears(deps: Deps) -> list[Hear]:
         hear(snapshot.SnapshotCompleted, handlers.on_snapshot_completed, deps),
         hear(snapshot.SnapshotFailed, handlers.on_snapshot_failed, deps),
         hear(snapshot.SnapshotsFound, handlers.on_snapshots_found, deps),
+        hear(found.EngineChanged, handlers.on_engine_changed, deps, only_new=True),
         hear(found.DeviceDiscovered, handlers.on_device_discovered, deps),
         hear(run.RunCompleted, handlers.on_run_completed, deps),
         hear(retention.ForgetRequested, handlers.on_forget_requested, deps),

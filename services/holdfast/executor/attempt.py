@@ -23,6 +23,7 @@ from holdfast.executor.repositories import (
     target_of,
     vault_of,
 )
+from holdfast.executor.watches import EngineWatches
 from holdfast.kernel.clock import Now
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
@@ -81,6 +82,9 @@ class Deps:
     """How long a run waits for the lock of a living one before it fails."""
     lock_poll_seconds: float = 20.0
     """A run that waits looks again after so long."""
+
+    watches: EngineWatches | None = None
+    """Ears at the engines of devices; None: nobody listens."""
 
     @property
     def notes(self) -> Path:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from holdfast.devices.local import LocalRunner
 from holdfast.executor.attempt import Deps, notes_in
+from holdfast.executor.watches import EngineWatches
 from holdfast.executor.worker import Worker
 from holdfast.restic.binary import find_restic
 from holdfast.runtime import Runtime, Service
@@ -15,8 +16,10 @@ from holdfast.secretbox.envelope import ReceiverKey
 
 
 async def build(runtime: Runtime) -> Service:
-    """Two loops: the worker, and its ear for wishes to cancel.  Raises ResticMissingError."""
+    """The worker, its ear for wishes to cancel, its ears at engines.  Raises ResticMissingError."""
     settings = runtime.settings
+    runner = LocalRunner(notes=notes_in(settings.cache))
+    watches = EngineWatches(runtime.bus.publish, runtime.now, runner)
     worker = Worker(
         Deps(
             bus=runtime.bus,
@@ -27,16 +30,17 @@ async def build(runtime: Runtime) -> Service:
             key=ReceiverKey.generate(),
             restic=find_restic(settings.restic),
             rclone=settings.rclone,
-            runner=LocalRunner(notes=notes_in(settings.cache)),
+            runner=runner,
             site=settings.site,
             slots=settings.executor_slots,
             claim_seconds=settings.claim_seconds,
             cache=settings.cache,
             app_lease_seconds=round(settings.app_lease_seconds),
             lock_wait=timedelta(seconds=settings.lock_wait_seconds),
+            watches=watches,
         )
     )
-    return Service(name="executor", runs=[worker.run, worker.hear_cancels])
+    return Service(name="executor", runs=[worker.run, worker.hear_cancels, watches.run])
 
 
 def executor_id() -> str:

@@ -21,6 +21,7 @@ from holdfast.catalog.answers.runs import answer_start_backup
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.handlers import (
     on_device_discovered,
+    on_engine_changed,
     on_run_completed,
     on_snapshot_completed,
 )
@@ -29,6 +30,7 @@ from holdfast.events.consistency import Hook, HookKind, Quiet, When
 from holdfast.events.discovery import (
     DataKind,
     DeviceDiscovered,
+    EngineChanged,
     FoundApp,
     FoundData,
     FoundService,
@@ -416,3 +418,34 @@ async def test_labels_say_what_is_done_around_a_backup(deps: Deps, clock: Clock)
     assert work["consistency"]["containers"] == ["shop-db-1"]
     assert work["exclude_caches"] is True
     assert "/srv/media/**/.cache" in work["exclude_paths"]
+
+
+async def test_what_an_engine_says_brings_the_next_look_forward(deps: Deps, clock: Clock) -> None:
+    deps = dataclasses.replace(deps, settings=replace(deps.settings, discover_seconds=60))
+    id, keeper = await device_id(deps), Keeper(deps)
+    await keeper.step()
+    first = await queued_looks(deps)
+    change = EngineChanged(event_id=new_id(), occurred_at=clock(), device_id=id)
+
+    await on_engine_changed(change, deps)
+    await keeper.step()
+    assert await queued_looks(deps) == first, "never two at once"
+    clock.advance(seconds=1)
+    await finished(deps, clock, first[0], SHOP)
+    await keeper.step()
+    (second,) = await queued_looks(deps)
+    clock.advance(seconds=1)
+    await finished(deps, clock, second, SHOP)
+    await keeper.step()
+    assert await queued_looks(deps) == []
+
+    await deps.pool.execute("update device set discover_at = null")
+    await on_engine_changed(change, deps)
+    assert await deps.pool.fetchval("select discover_at from device") is None
+
+
+async def queued_looks(deps: Deps) -> list[UUID]:
+    rows = await deps.pool.fetch(
+        "select id from run where operation = 'discover' and status in ('queued', 'in_progress')"
+    )
+    return [row["id"] for row in rows]

@@ -1,18 +1,25 @@
 """What a real Docker engine runs is found, on this machine and through SSH."""
 
+import asyncio
+import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from holdfast.devices.engine import Engine, open_here
 from holdfast.devices.local import LocalRunner
-from holdfast.events.discovery import DeviceDiscovered, FoundApp
+from holdfast.events.discovery import DeviceDiscovered, EngineChanged, FoundApp
 from holdfast.events.run import DiscoverResult, RunStatus
 from holdfast.events.work import DestinationSecrets, DeviceAddress, DiscoverRequested
+from holdfast.executor.watches import EngineWatches
 from holdfast.kernel.clock import utc_now
 from holdfast.kernel.ids import new_id
 from support.dockerd import Dockerd, missing_docker
-from support.executor import Bench
+from support.executor import Bench, until
+from support.podman import Podman
 from support.sshd import Sshd
 
 pytestmark = [pytest.mark.restic, pytest.mark.sftp]
@@ -57,17 +64,23 @@ def shop(engine: Dockerd, tmp_path: Path) -> Iterator[Path]:
     engine.docker("volume", "rm", "shop_db")
 
 
-async def discovered(bench: Bench, device: DeviceAddress | None) -> tuple[FoundApp, ...]:
+async def discovered(
+    bench: Bench,
+    device: DeviceAddress | None,
+    *,
+    engine: str = "docker",
+    local_id: UUID | None = None,
+) -> tuple[FoundApp, ...]:
     work = DiscoverRequested(
         event_id=new_id(), occurred_at=utc_now(), run_id=new_id(), site="main",
-        device_id=device.device_id if device else new_id(), device=device,
+        device_id=device.device_id if device else local_id or new_id(), device=device,
     )  # fmt: skip
     run = await bench.outcome(work)
     assert run.status is RunStatus.SUCCESS, run.failure
     (event,) = [each for each in bench.said(DeviceDiscovered) if each.run_id == work.run_id]
     assert event.device_id == work.device_id
     assert run.result == DiscoverResult(engines=event.engines, apps=len(event.apps))
-    assert event.engines == ("docker",)
+    assert event.engines == (engine,)
     return event.apps
 
 
@@ -119,3 +132,66 @@ async def test_a_machine_without_an_engine_is_no_failure(tmp_path: Path) -> None
     )
     run = await bench.outcome(work)
     assert run.result == DiscoverResult(engines=(), apps=0)
+
+
+@pytest.mark.parametrize("over_ssh", [False, True])
+async def test_a_change_is_heard_in_seconds_and_compose_is_told_of_once(
+    engine: Dockerd, shop: Path, tmp_path: Path, own_sshd: Sshd, *, over_ssh: bool
+) -> None:
+    here = {**os.environ, "DOCKER_HOST": f"unix://{engine.run}/sock"}
+    runner = LocalRunner(here)
+    bench = Bench(tmp_path / "holdfast" / "cache", runner=runner)
+    device = None
+    if over_ssh:
+        own_sshd.environment = (f"DOCKER_HOST=unix://{engine.run}/sock",)
+        own_sshd.start()
+        device = DeviceAddress(
+            device_id=new_id(), name="pi", host="127.0.0.1", port=own_sshd.port, user=own_sshd.user
+        )
+        bench.logins[device.device_id] = DestinationSecrets(
+            repo_password="", sftp_private_key=own_sshd.private_key
+        )
+    watches = EngineWatches(bench.bus.publish, utc_now, runner)
+    bench.deps = replace(bench.deps, watches=watches)
+    stop, local_id = asyncio.Event(), new_id()
+    running = asyncio.create_task(watches.run(stop))
+    try:
+        await discovered(bench, device, local_id=local_id)
+        await until(lambda: len(bench.said(EngineChanged)) == 1)  # it listens from now on
+
+        for name in ("new-1", "new-2"):
+            engine.docker("create", "--network", "none", "--name", name, "lab:1", "sh")
+
+        await until(lambda: len(bench.said(EngineChanged)) == 2)
+        assert len({each.device_id for each in bench.said(EngineChanged)}) == 1
+        for _ in range(2):
+            await discovered(bench, device, local_id=local_id)
+        assert len(bench.said(EngineChanged)) == 2
+    finally:
+        stop.set()
+        await running
+
+
+@pytest.mark.podman
+async def test_podman_is_asked_and_heard_in_the_same_words(podman: Podman, tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "holdfast" / "cache")
+    (tmp_path / "site").mkdir()
+    client = Engine(open_here, f"{podman.run}/sock")
+    options = ("--network", "none", "-v", f"{tmp_path}/site:/site", "-v", "data:/data")
+    try:
+        async with client.changes() as changes:
+            podman.docker("create", "--name", "notes", *options, "-e", "A=b", "lab:1", "sh")
+            await asyncio.wait_for(anext(changes), 30)
+        bench.deps = replace(
+            bench.deps,
+            runner=LocalRunner({**os.environ, "DOCKER_HOST": f"unix://{podman.run}/sock"}),
+        )
+        (app,) = await discovered(bench, None, engine="podman")
+        mountpoint = podman.docker("volume", "inspect", "-f", "{{.Mountpoint}}", "data").stdout
+    finally:
+        podman.remove_all()
+        podman.docker("volume", "rm", "-f", "data")
+
+    assert (app.key, app.engine) == ("podman/container/notes", "podman")
+    assert set(app.data_paths()) == {str(tmp_path / "site"), mountpoint.strip()}
+    assert "A" in app.services[0].variables

@@ -125,6 +125,11 @@ async def set_unprotected(connection: Connection, device_id: UUID, paths: Sequen
     await connection.execute(SQL["set_unprotected"], device_id, paths)
 
 
+async def discover_soon(connection: Connection, device_id: UUID, now: datetime) -> None:
+    """Its next look is now, unless there is none."""
+    await connection.execute(SQL["discover_soon"], device_id, now)
+
+
 async def drop_old_discoveries(connection: Connection, device_id: UUID, newest: UUID) -> None:
     """Keep only the *newest* of the ended runs that nobody asked for."""
     await connection.execute(SQL["drop_old_discoveries"], device_id, newest)

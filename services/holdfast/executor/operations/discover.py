@@ -1,23 +1,23 @@
 """``discover``: which apps do the container engines of a device run."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
 
 from holdfast.devices.base import Program, Runner
-from holdfast.devices.engine import Engine, EngineRefusedError, Open, open_here
+from holdfast.devices.engine import Engine, EngineRefusedError
 from holdfast.devices.facts import facts_of
 from holdfast.events.discovery import DeviceDiscovered, FoundApp
 from holdfast.events.run import DiscoverResult, RunStatus
-from holdfast.events.work import DiscoverRequested
+from holdfast.events.work import DestinationSecrets, DiscoverRequested
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.discovery import Container, Look, Volume, apps_of
 from holdfast.executor.domain import Outcome, outcome_id
-from holdfast.executor.repositories import login_of
+from holdfast.executor.engines import reached
+from holdfast.executor.watches import Where
 
 T = TypeVar("T")
 
@@ -26,13 +26,6 @@ AT_ONCE = 8
 
 WHICH_ARE = 'i=0; for f; do [ -f "$f" ] && echo "$i"; i=$((i + 1)); done; :'
 """The numbers of those of its arguments that are files."""
-
-
-class Host(msgspec.Struct, frozen=True, kw_only=True):
-    """The device, as it can be reached."""
-
-    runner: Runner
-    open: Open
 
 
 class _Listed(msgspec.Struct, rename={"id": "Id"}):
@@ -56,8 +49,12 @@ class _Version(msgspec.Struct, rename="pascal"):
 
 
 async def run(attempt: Attempt, work: DiscoverRequested) -> Outcome:
-    """Tell what was found, then that it is over.  Changes nothing there."""
-    engines, apps = await attempt.hold.guard(_look(attempt, work))
+    """Tell what was found, then that it is over.  Changes nothing there.
+
+    From then on this process listens to what the engines say.
+    """
+    secrets = None if work.device is None else attempt.secrets_for(work.device_id)
+    engines, apps, sockets = await attempt.hold.guard(_look(attempt, work, secrets))
     event = DeviceDiscovered(
         event_id=outcome_id(DeviceDiscovered, work.run_id, attempt.claim.claim),
         occurred_at=attempt.deps.now(),
@@ -68,36 +65,27 @@ async def run(attempt: Attempt, work: DiscoverRequested) -> Outcome:
         apps=apps,
     )
     await attempt.say(event)
+    if sockets and attempt.deps.watches is not None:
+        where = Where(device=work.device, secrets=secrets, sockets=sockets)
+        attempt.deps.watches.keep(work.device_id, where)
     return Outcome(status=RunStatus.SUCCESS, result=DiscoverResult(engines=engines, apps=len(apps)))
 
 
 async def _look(
-    attempt: Attempt, work: DiscoverRequested
-) -> tuple[tuple[str, ...], tuple[FoundApp, ...]]:
-    async with _host(attempt, work) as host:
+    attempt: Attempt, work: DiscoverRequested, secrets: DestinationSecrets | None
+) -> tuple[tuple[str, ...], tuple[FoundApp, ...], tuple[str, ...]]:
+    """The engines, the apps, and where the engines listen."""
+    async with reached(attempt.deps.runner, work.device, secrets) as host:
         facts = await facts_of(host.runner, attempt.deps.now, program="restic")
         looks: dict[str, Look] = {}
-        for socket in filter(None, (facts.docker, facts.podman)):
+        sockets = tuple(filter(None, (facts.docker, facts.podman)))
+        for socket in sockets:
             look = await _asked(Engine(host.open, socket))
             # Podman answers at Docker's socket as well, where it stands in for it.
             looks.setdefault(look.engine, look)
         own = work.own_paths if work.device else (*work.own_paths, str(attempt.deps.cache.parent))
         apps = [each for look in looks.values() for each in apps_of(replace(look, own=own))]
-        return tuple(looks), await _with_files(host.runner, apps)
-
-
-@contextlib.asynccontextmanager
-async def _host(attempt: Attempt, work: DiscoverRequested) -> AsyncIterator[Host]:
-    if work.device is None:
-        yield Host(runner=attempt.deps.runner, open=open_here)
-        return
-    # Loading asyncssh takes 0.2 s: only who meets such a device does it.
-    from holdfast.devices.ssh import SshRunner, opener
-    from holdfast.storage.sftp_connection import connected
-
-    target = await login_of(work.device, attempt.secrets_for(work.device_id))
-    async with connected(target) as connection:
-        yield Host(runner=SshRunner(connection, sudo=work.device.sudo), open=opener(connection))
+        return tuple(looks), await _with_files(host.runner, apps), sockets
 
 
 async def _asked(engine: Engine) -> Look:

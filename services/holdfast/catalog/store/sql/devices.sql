@@ -64,6 +64,9 @@ update device set discovered_at = $2
  where id = $1 and (discovered_at is null or discovered_at < $2 or discovered_at > $3)
 returning id;
 
+-- name: discover_soon
+update device set discover_at = least(discover_at, $2) where id = $1 and discover_at is not null;
+
 -- name: unprotected
 select unprotected from device where id = $1;
 
