@@ -62,3 +62,38 @@ def test_a_container_nobody_told_of_is_backed_up_and_comes_back(
     assert "docker; 0 apps" in looked.stdout
     listed = api.get("/backup/runs", operation="discover")["runs"]
     assert len([each for each in listed if each["trigger"] == "schedule"]) <= 2
+
+
+def test_a_new_project_is_protected_in_seconds_and_its_compose_file_comes_back_as_it_was(
+    engine: Dockerd, make_house: Callable[..., House], tmp_path: Path
+) -> None:
+    folder = tmp_path / "shop"
+    (folder / "site").mkdir(parents=True)
+    compose = folder / "compose.yml"
+    compose.write_bytes(b"name: shop\r\nservices:  # byte for byte \xc3\xa4\r\n  web: {}\r\n")
+    before = compose.read_bytes()
+    house = make_house(HOLDFAST_DISCOVER_SECONDS="3600", DOCKER_HOST=f"unix://{engine.run}/sock")
+    api = house.api
+    api.local("nas", tmp_path / "nas")
+    # The first look is at once; whoever took it listens from then on.
+    ended = api.post(f"/devices/{api.device()}/discover", wait="true")
+    assert ended["status"] == "success"
+
+    labels = {
+        "com.docker.compose.project": "shop",
+        "com.docker.compose.service": "web",
+        "com.docker.compose.project.working_dir": str(folder),
+        "com.docker.compose.project.config_files": str(compose),
+    }
+    told = [word for each in labels.items() for word in ("--label", "=".join(each))]
+    options = ("-v", f"{folder}/site:/site", "-e", "SECRET=hunter2-correct-horse")
+    engine.started("shop-web-1", *told, *options)
+    (app,) = wait_until(lambda: api.get("/apps")["apps"], seconds=60, what="it is an app")
+
+    tie = api.default_configuration(app)
+    assert api.back_up(tie)["status"] == "success"
+    compose.unlink()
+    (snapshot,) = api.snapshots(app_id=app["id"])
+    api.restore(snapshot, Path("/"), [str(compose)])
+    assert compose.read_bytes() == before
+    assert "hunter2-correct-horse" not in house.process.log.read_text(errors="replace")

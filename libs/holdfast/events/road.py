@@ -109,12 +109,12 @@ ROADS: dict[type[Event], Road] = {
         EXECUTOR, f"{CATALOG} {GATEWAY}", "An older one than the newest recorded is passed over."
     ),
     discovery.AppDiscovered: _road(CATALOG, GATEWAY, "Once each time that it comes, or is back."),
-    discovery.EngineChanged: _road(
-        EXECUTOR, CATALOG, "A reason to look, and not what changed; many changes may be one word."
-    ),
+    discovery.AppVanished: _road(CATALOG, GATEWAY, "Once each time that it goes."),
     discovery.DataUnprotected: _road(
         CATALOG, f"{NOTIFIER} {GATEWAY}", "Once for the same data, until it is protected."
     ),
-    discovery.AppVanished: _road(CATALOG, GATEWAY, "Once each time that it goes."),
+    discovery.EngineChanged: _road(
+        EXECUTOR, CATALOG, "A reason to look, and not what changed; many changes may be one word."
+    ),
     keys.RecoveryKitMade: _road(CATALOG, GATEWAY, "Said when it was handed out; holds no secret."),
 }

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from litestar import Controller, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.params import FromPath, JSONBody, SkipValidation
+from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 
 from holdfast.events.queries import DiscoverDevice, GetDevice, ListDevices, RemoveDevice, TestDevice
 from holdfast.events.views import DeviceView, RunAccepted, RunView
@@ -114,6 +114,14 @@ class DeviceRoutes(Controller):
         self,
         device_id: FromPath[UUID],
         catalog: NamedDependency[SkipValidation[CatalogClient]],
+        wait: FromQuery[bool] = False,
     ) -> RunAccepted:
-        """What is new becomes an app, protected by the default policy unless a label differs."""
-        return await catalog.ask(DiscoverDevice(device_id=device_id))
+        """What is new becomes an app, protected by the default policy unless a label differs.
+
+        With `wait` the answer comes when the run has ended, and `status` says how.
+        """
+        accepted = await catalog.ask(DiscoverDevice(device_id=device_id))
+        if not wait:
+            return accepted
+        run = await catalog.wait_for_run(accepted.run_id, WAIT_SECONDS)
+        return RunAccepted(run_id=run.id, status=run.status)
