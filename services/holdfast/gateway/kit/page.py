@@ -13,7 +13,7 @@ LOCKED = """<h1>Holdfast recovery kit</h1>
 that was chosen when this page was made. Nothing leaves this page, and no network is needed.</p>
 <form id="unlock" autocomplete="off">
 <label for="passphrase">Passphrase</label>
-<input id="passphrase" type="password" autofocus required>
+<input id="passphrase" type="password" required>
 <button type="submit">Open</button>
 <p id="told" role="alert" aria-live="assertive"></p>
 </form>
