@@ -27,6 +27,7 @@ EVENTS: dict[str, type[Event]] = {
         work.InitRequested,
         work.ProbeRequested,
         work.ImportRequested,
+        work.ListFilesRequested,
         work.DeviceProbeRequested,
         work.DiscoverRequested,
         work.RotatePasswordRequested,

@@ -63,6 +63,7 @@ ROADS: dict[type[Event], Road] = {
     work.InitRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ImportRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.ListFilesRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.DeviceProbeRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.DiscoverRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.RotatePasswordRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),

@@ -20,6 +20,7 @@ class Operation(StrEnum):
     INIT = "init"
     PROBE = "probe"
     IMPORT = "import"
+    LIST_FILES = "list_files"
     DEVICE_PROBE = "device_probe"
     DISCOVER = "discover"
     CHECK = "check"
@@ -134,6 +135,14 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True, tag="import"):
     snapshots: int
     """How many are in the repository."""
     repository_id: str = ""
+
+
+class ListFilesResult(msgspec.Struct, frozen=True, kw_only=True, tag="list_files"):
+    """The files of a snapshot were told to the catalog."""
+
+    files: int
+    """That are no folders."""
+    folders: int
 
 
 class RebuildResult(msgspec.Struct, frozen=True, kw_only=True, tag="rebuild"):
@@ -301,6 +310,7 @@ Result = (
     | BackupResult
     | HealResult
     | ProtectionTestResult
+    | ListFilesResult
 )
 
 

@@ -311,6 +311,17 @@ class ImportRequested(Work, frozen=True, kw_only=True):
     address: DestinationAddress
 
 
+class ListFilesRequested(Work, frozen=True, kw_only=True):
+    """Tell the catalog which files a snapshot has."""
+
+    TYPE: ClassVar[str] = "list_files.requested"
+
+    address: DestinationAddress
+    snapshot_id: UUID
+    """The catalog's row."""
+    restic_snapshot_id: str
+
+
 class RotatePasswordRequested(Work, frozen=True, kw_only=True):
     """Bring a repository's new password into use, and remove the keys of the old one."""
 

@@ -10,6 +10,7 @@ from holdfast.catalog.answers import (
     devices,
     discovery,
     executors,
+    files,
     identity,
     passwords,
     policies,
@@ -30,6 +31,7 @@ from holdfast.catalog.seed import seed
 from holdfast.catalog.store import outbox
 from holdfast.catalog.store.pool import open_pool
 from holdfast.catalog.store.runs import ENDED_CHANNEL
+from holdfast.catalog.sweeping import Sweeper
 from holdfast.catalog.waiting import Waiter, listen
 from holdfast.events import discovery as found
 from holdfast.events import due, queries, retention, run, snapshot
@@ -66,6 +68,7 @@ async def build(runtime: Runtime) -> Service:
         runs=[
             Relay(pool, runtime.bus, deps.wake, runtime.now).run,
             Keeper(deps).run,
+            Sweeper(deps).run,
             hear_postgres,
         ],
         closes=[pool.close],
@@ -141,6 +144,11 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.StartBackup, runs.answer_start_backup, deps),
         answer(queries.ListSnapshots, snapshots.answer_list_snapshots, deps),
         answer(queries.GetSnapshot, snapshots.answer_get_snapshot, deps),
+        answer(queries.ListFiles, files.answer_list_files, deps),
+        answer(queries.AskListing, files.answer_ask_listing, deps),
+        answer(queries.AskFolders, files.answer_ask_folders, deps),
+        answer(queries.KeepFolders, files.answer_keep_folders, deps),
+        answer(queries.KeepListing, files.answer_keep_listing, deps),
         answer(queries.RestoreSnapshot, snapshots.answer_restore_snapshot, deps),
         answer(queries.ListRuns, runs.answer_list_runs, deps),
         answer(queries.GetRun, runs.answer_get_run, deps),

@@ -44,6 +44,15 @@ from holdfast.events.queries.identity import (
     Principal,
     VerifyToken,
 )
+from holdfast.events.queries.listing import (
+    AskFolders,
+    AskListing,
+    FoldersUnknown,
+    KeepFolders,
+    KeepListing,
+    ListFiles,
+    ListingWanted,
+)
 from holdfast.events.queries.passwords import RotatePassword, Switched, SwitchPassword
 from holdfast.events.queries.planning import (
     GetConfigurationSchedule,
@@ -121,6 +130,8 @@ __all__ = [
     "GetDevice",
     "RECOVERY_KIT_PURPOSE",
     "AddDestination",
+    "AskFolders",
+    "AskListing",
     "CancelRun",
     "CheckDestination",
     "Claim",
@@ -134,6 +145,7 @@ __all__ = [
     "Done",
     "ExportSettings",
     "Exported",
+    "FoldersUnknown",
     "GetConfiguration",
     "GetConfigurationSchedule",
     "GetDestination",
@@ -157,10 +169,14 @@ __all__ = [
     "ImportReport",
     "ImportSettings",
     "ImportSnapshots",
+    "KeepFolders",
+    "KeepListing",
     "ListApps",
     "ListConfigurations",
     "ListDestinations",
     "ListDevices",
+    "ListFiles",
+    "ListingWanted",
     "ListPrices",
     "ListPolicies",
     "ListRuns",

@@ -294,6 +294,34 @@ create index snapshot_by_run on snapshot (run_id);
 create index snapshot_restorable on snapshot (destination_id, completed_at)
     where restic_snapshot_id is not null and forgotten_at is null;
 
+create index snapshot_by_tree on snapshot (tree) where tree <> '';
+
+-- The files of snapshots, for browsing.  A folder is known by its content, so one that did not
+-- change is kept once; a page has a thousand of its entries at most.
+create table folder (
+    id         bytea not null,
+    page       integer not null,
+    first_key  text collate "C" not null,
+    -- MessagePack, compressed by zlib: its own compression would be lost time.
+    entries    bytea not null,
+    -- The folders among the entries.
+    folders    bytea[] not null,
+    -- When somebody last said that it is needed.
+    touched_at timestamptz not null,
+    primary key (id, page)
+);
+alter table folder alter column entries set storage external;
+
+-- The root folder of each of restic's trees.
+create table listing (
+    tree        text primary key,
+    root        bytea not null,
+    files       bigint not null,
+    folders     bigint not null,
+    size        bigint not null,
+    listed_at   timestamptz not null
+);
+
 -- New credentials of a destination, until the run that tries them has ended.
 create table credential_change (
     run_id            uuid primary key references run,

@@ -283,6 +283,12 @@ async def unfinished_backups(
     return {row["configuration_id"]: row["id"] for row in rows}
 
 
+async def unfinished_listing(connection: Connection, snapshot_id: UUID) -> UUID | None:
+    """The run that tells the files of a snapshot, if there is one."""
+    found: UUID | None = await connection.fetchval(SQL["unfinished_listing"], str(snapshot_id))
+    return found
+
+
 async def silent(connection: Connection, before: datetime) -> tuple[RunRow, ...]:
     """Admitted runs of which nothing was heard since *before*."""
     return to_structs(await connection.fetch(SQL["silent_runs"], before), RunRow)

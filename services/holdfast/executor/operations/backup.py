@@ -22,6 +22,7 @@ from holdfast.executor.consistency.frame import framed
 from holdfast.executor.copying import copied_from
 from holdfast.executor.domain import (
     CANCELLED,
+    Listable,
     Outcome,
     SourcesMissingError,
     TargetOutcome,
@@ -36,6 +37,7 @@ from holdfast.executor.domain import (
     where_raised,
 )
 from holdfast.executor.hold import Reason, StoppedError
+from holdfast.executor.listing import list_made
 from holdfast.executor.locks import LockWaitError, unless_locked
 from holdfast.executor.made import Made, Original, copy_made, made_before, made_of, with_id
 from holdfast.executor.manifest import carry_settings
@@ -56,13 +58,16 @@ log = Log("executor")
 
 async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
     """Say how it went at each destination as soon as it is known; the outcome is of all."""
+    made: list[TargetOutcome] = []
     async with at_device(attempt, work.device) as there:
-        outcome = await framed(there, work, lambda: _to_all(there, work))
+        outcome = await framed(there, work, lambda: _to_all(there, work, made))
     await carry_settings(attempt, work)
+    await list_made(attempt, [each.listable for each in made if each.listable])
     return outcome
 
 
-async def _to_all(attempt: Attempt, work: BackupRequested) -> Outcome:
+async def _to_all(attempt: Attempt, work: BackupRequested, made: list[TargetOutcome]) -> Outcome:
+    """What it came to at each destination is in *made* then, too."""
     # Once and before anything is started: it ends whatever bears the mark of this run.
     await attempt.hold.guard(end_predecessor(attempt))
     originals: list[Original] = []
@@ -88,6 +93,7 @@ async def _to_all(attempt: Attempt, work: BackupRequested) -> Outcome:
             # Only now: what was done meanwhile is not done again.
             raise end
         told.append(end)
+        made.append(end)
     return backup_outcome(told)
 
 
@@ -361,6 +367,12 @@ async def _completed(
         status=status,
         unreadable_count=made.unreadable_count,
         unreadable_files=made.unreadable,
+        listable=Listable(
+            snapshot_id=target.snapshot_id,
+            address=target.address,
+            restic_snapshot_id=made.snapshot_id,
+            tree=made.tree,
+        ),
     )
 
 

@@ -143,6 +143,13 @@ select distinct on (configuration_id) configuration_id, id
    and not (trigger = 'retry' and status = 'queued')
  order by configuration_id, queued_at;
 
+-- name: unfinished_listing
+select id
+  from run
+ where operation = 'list_files'
+   and status in ('queued', 'in_progress')
+   and work ->> 'snapshot_id' = $1::text;
+
 -- name: silent_runs
 -- Admitted, and then no claim; or a claim that ran out, and nobody took it over.
 select id, operation, trigger, status, configuration_id, app_id, device_id, destination_ids,

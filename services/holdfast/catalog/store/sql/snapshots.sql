@@ -11,7 +11,7 @@ update snapshot
    set status = $2, restic_snapshot_id = $3, hostname = $4, paths = $5, files_new = $6,
        files_changed = $7, files_unmodified = $8, data_added = $9, data_added_packed = $10,
        total_size = $11, duration = $12, unreadable_files = $13, unreadable_count = $14,
-       started_at = $15, completed_at = $16, tree = $17, way = $18, failure = null
+       started_at = $15, completed_at = $16, tree = coalesce(nullif($17, ''), tree), way = $18, failure = null
  where id = $1 and restic_snapshot_id is null
 returning id;
 
