@@ -89,7 +89,7 @@ class Api:
     def close(self) -> None:
         self.http.close()
 
-    def get(self, path: str, **parameters: Any) -> Any:
+    def get(self, path: str, /, **parameters: Any) -> Any:
         return self._checked(self.http.get(path, params=parameters))
 
     def post(self, path: str, body: Any = None, **parameters: Any) -> Any:

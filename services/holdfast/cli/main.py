@@ -100,6 +100,16 @@ def snapshots(app: str | None, limit: int) -> None:
 
 @main.command()
 @click.argument("snapshot")
+@click.argument("path", default="/")
+def files(snapshot: str, path: str) -> None:
+    """Look into SNAPSHOT (an id, or 'latest:APP'): what is in its folder PATH."""
+    from holdfast.cli.files import files as run_files
+
+    sys.exit(run_files(snapshot, path))
+
+
+@main.command()
+@click.argument("snapshot")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--file", "files", multiple=True, help="Only this path; may be given again.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are there and differ.")

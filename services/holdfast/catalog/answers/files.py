@@ -1,5 +1,6 @@
 """Questions about the files of snapshots, and the executors' word on them."""
 
+from datetime import timedelta
 from uuid import UUID
 
 from holdfast.catalog.answers.snapshots import absolute, restorable
@@ -24,12 +25,23 @@ from holdfast.events.work import ListFilesRequested
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import derived_id, new_id
 
+NOT_AGAIN_WITHIN = timedelta(minutes=1)
+"""A repository that could not be asked."""
+
 
 class FilesNotListedYetError(ConflictError):
     """The files of this snapshot are not known here yet."""
 
     code = "files_not_listed_yet"
     guidance = "Its repository is being asked now. Ask again in a moment."
+    retryable = True
+
+
+class FilesUnknownError(ConflictError):
+    """The files of this snapshot are not known here, and its repository could not be asked."""
+
+    code = "files_unknown"
+    guidance = "Its repository is asked again after a minute. Is the destination there?"
     retryable = True
 
 
@@ -128,9 +140,12 @@ async def _queue(
 ) -> UUID:
     """The run that asks the repository; however often somebody looks, it is one at a time."""
     await runs.lock_admission(connection)
-    going = await runs.unfinished_listing(connection, snapshot.id)
-    if going is not None:
-        return going
+    last = await runs.newest_listing(connection, snapshot.id)
+    if last is not None and not last.status.is_outcome:
+        return last.id
+    # Whoever asks again and again does not have the repository asked as often.
+    if last is not None and last.failure and last.ended_after(deps.now() - NOT_AGAIN_WITHIN):
+        raise FilesUnknownError(last.failure.message, detail=last.failure.detail)
     run_id = new_id()
     addresses = await destinations.addresses(connection, [snapshot.destination_id])
     work = ListFilesRequested(

@@ -253,6 +253,7 @@ create table run (
 create index run_newest on run (queued_at desc, id desc);
 create index run_by_configuration on run (configuration_id, queued_at desc, id desc);
 create index run_to_expire on run (not_after) where status = 'queued' and not_after is not null;
+create index run_listing on run ((work ->> 'snapshot_id'), queued_at desc) where operation = 'list_files';
 create index run_unfinished on run (status) where status in ('queued', 'in_progress');
 
 create table snapshot (

@@ -21,8 +21,8 @@ with kept as (
       join unnest($1::bytea[], $2::integer[]) as asked (id, page)
         on f.id = asked.id and f.page = asked.page),
 touched as (
-    update folder set touched_at = $3
-     where id in (select id from kept) and touched_at < $3 - interval '1 hour')
+    update folder set touched_at = $3::timestamptz
+     where id in (select id from kept) and touched_at < $3::timestamptz - interval '1 hour')
 select id from kept;
 
 -- name: keep_page

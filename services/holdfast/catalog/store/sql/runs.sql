@@ -143,12 +143,12 @@ select distinct on (configuration_id) configuration_id, id
    and not (trigger = 'retry' and status = 'queued')
  order by configuration_id, queued_at;
 
--- name: unfinished_listing
-select id
+-- name: newest_listing
+select id, status, failure, completed_at
   from run
- where operation = 'list_files'
-   and status in ('queued', 'in_progress')
-   and work ->> 'snapshot_id' = $1::text;
+ where operation = 'list_files' and work ->> 'snapshot_id' = $1::text
+ order by queued_at desc, id desc
+ limit 1;
 
 -- name: silent_runs
 -- Admitted, and then no claim; or a claim that ran out, and nobody took it over.
