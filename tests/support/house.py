@@ -212,6 +212,7 @@ class House:
         self.environment = {
             "HOLDFAST_LOG_LEVEL": "DEBUG",
             "HOLDFAST_DISCOVER_SECONDS": "0",
+            "HOLDFAST_SYSTEM_BACKUPS": "off",
             **environment,
         }
         self.process: Process

@@ -57,6 +57,15 @@ class FanOut(StrEnum):
     two repositories share their master key."""
 
 
+class SystemType(StrEnum):
+    """What of Holdfast itself is backed up: the spec's words."""
+
+    DATABASE = "database"
+    """The catalog's."""
+    PLATFORM_CONFIG = "platform_config"
+    """Its settings, and the files that it was started with."""
+
+
 class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a repository is, without what opens it."""
 
@@ -173,6 +182,9 @@ class BackupRequested(Work, frozen=True, kw_only=True):
     environment_of: tuple[str, ...] = ()
     """Containers whose environment goes into a snapshot of its own: its values are in no database
     and on no bus, so the executor asks the engine for them."""
+    system: SystemType | None = None
+    """What of Holdfast itself is backed up; None: the paths.  It is one file then, which is made
+    in memory, and *paths* is its name."""
     tags: tuple[str, ...]
     targets: tuple[BackupTarget, ...]
     device: DeviceAddress | None = None

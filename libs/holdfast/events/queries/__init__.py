@@ -37,6 +37,7 @@ from holdfast.events.queries.devices import (
     TestDevice,
     UpdateDevice,
 )
+from holdfast.events.queries.dump import DatabasePart, ReadDatabase
 from holdfast.events.queries.identity import (
     GetIdentity,
     GetStatus,
@@ -140,6 +141,7 @@ __all__ = [
     "CreateConfiguration",
     "CreateDevice",
     "CreatePolicy",
+    "DatabasePart",
     "DeleteConfiguration",
     "DeletePolicy",
     "Done",
@@ -190,6 +192,7 @@ __all__ = [
     "Principal",
     "PruneView",
     "Query",
+    "ReadDatabase",
     "RebuildFrom",
     "ReleaseClaim",
     "Released",

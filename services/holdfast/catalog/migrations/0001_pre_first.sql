@@ -210,6 +210,8 @@ create table configuration (
     check (app_id is not null or is_system_backup),
     check (policy_id is not null or deleted_at is not null)
 );
+-- One of each, be it deleted: what a person took out of use does not come back by itself.
+create unique index configuration_system on configuration (system_type) where is_system_backup;
 create index configuration_by_policy on configuration (policy_id) where deleted_at is null;
 create unique index configuration_tie on configuration (app_id, policy_id) where deleted_at is null;
 
@@ -321,6 +323,15 @@ create table listing (
     folders     bigint not null,
     size        bigint not null,
     listed_at   timestamptz not null
+);
+
+-- The database as a script, in parts, while a run backs it up.
+create table database_part (
+    run_id  uuid not null references run,
+    part    integer not null,
+    is_last boolean not null,
+    content bytea not null,
+    primary key (run_id, part)
 );
 
 -- New credentials of a destination, until the run that tries them has ended.
