@@ -7,13 +7,12 @@ at once, which is quicker where the network is the limit and not the processor.
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from datetime import datetime
 
 from msgspec.structs import replace
 
 from holdfast.events.queries import GetSnapshot
 from holdfast.events.run import Failure, RunStatus
-from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, Way
+from holdfast.events.snapshot import Way
 from holdfast.events.work import BackupRequested, BackupTarget, FanOut
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.dumps import dumps_of, make_dumps
@@ -22,14 +21,12 @@ from holdfast.executor.consistency.frame import framed
 from holdfast.executor.copying import copied_from
 from holdfast.executor.domain import (
     CANCELLED,
-    Listable,
     Outcome,
     SourcesMissingError,
     TargetOutcome,
     backup_outcome,
     failure_of,
     names_told,
-    outcome_id,
     run_tag,
     seconds_between,
     snapshot_tags,
@@ -43,6 +40,7 @@ from holdfast.executor.made import Made, Original, copy_made, made_before, made_
 from holdfast.executor.manifest import carry_settings
 from holdfast.executor.reach import reach, while_mounted
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
+from holdfast.executor.telling import tell_completed, tell_failed
 from holdfast.executor.there import at_device, missing_paths, with_restic
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
@@ -156,16 +154,16 @@ async def _to(
     except StoppedError as stopped:
         if stopped.reason is not Reason.CANCELLED:
             raise
-        return await _failed(attempt, work, target, began, CANCELLED, RunStatus.CANCELLED)
+        return await tell_failed(attempt, work, target, began, CANCELLED, RunStatus.CANCELLED)
     except LockWaitError:
         raise
     except Exception as error:  # noqa: BLE001 - one destination's failure never stops the others
         if not isinstance(error, HoldfastError):
             log.error("backup_crashed", where=where_raised(error))
         failure = failure_of(error, attempt.all_secrets())
-        return await _failed(attempt, work, target, began, failure, RunStatus.FAILED)
+        return await tell_failed(attempt, work, target, began, failure, RunStatus.FAILED)
     originals.append(Original(address=target.address, made=made))
-    return await _completed(attempt, work, target, made)
+    return await tell_completed(attempt, work, target, made)
 
 
 async def _make(
@@ -325,82 +323,3 @@ def _tell(attempt: Attempt, target: BackupTarget, status: Status) -> None:
         total_bytes=status.total_bytes,
         current_file=status.current_files[0] if status.current_files else "",
     )
-
-
-async def _completed(
-    attempt: Attempt, work: BackupRequested, target: BackupTarget, made: Made
-) -> TargetOutcome:
-    summary = made.summary
-    status = RunStatus.PARTIAL if made.partial else RunStatus.SUCCESS
-    await attempt.say(
-        SnapshotCompleted(
-            event_id=outcome_id(
-                SnapshotCompleted, work.run_id, attempt.claim.claim, target.snapshot_id
-            ),
-            occurred_at=attempt.deps.now(),
-            snapshot_id=target.snapshot_id,
-            run_id=work.run_id,
-            claim=attempt.claim.claim,
-            configuration_id=work.configuration_id,
-            destination_id=target.address.destination_id,
-            app_id=work.app_id,
-            status=status,
-            restic_snapshot_id=made.snapshot_id,
-            hostname=work.hostname,
-            paths=work.paths,
-            started_at=made.began_at,
-            files_new=summary.files_new,
-            files_changed=summary.files_changed,
-            files_unmodified=summary.files_unmodified,
-            data_added=summary.data_added,
-            data_added_packed=summary.data_added_packed,
-            total_bytes_processed=summary.total_bytes_processed,
-            duration_seconds=made.seconds,
-            unreadable_files=made.unreadable,
-            unreadable_count=made.unreadable_count,
-            tree=made.tree,
-            way=made.way,
-        )
-    )
-    return TargetOutcome(
-        name=target_named(target),
-        status=status,
-        unreadable_count=made.unreadable_count,
-        unreadable_files=made.unreadable,
-        listable=Listable(
-            snapshot_id=target.snapshot_id,
-            address=target.address,
-            restic_snapshot_id=made.snapshot_id,
-            tree=made.tree,
-        ),
-    )
-
-
-async def _failed(
-    attempt: Attempt,
-    work: BackupRequested,
-    target: BackupTarget,
-    began: datetime,
-    failure: Failure,
-    status: RunStatus,
-) -> TargetOutcome:
-    now = attempt.deps.now()
-    await attempt.say(
-        SnapshotFailed(
-            event_id=outcome_id(
-                SnapshotFailed, work.run_id, attempt.claim.claim, target.snapshot_id
-            ),
-            occurred_at=now,
-            snapshot_id=target.snapshot_id,
-            run_id=work.run_id,
-            claim=attempt.claim.claim,
-            configuration_id=work.configuration_id,
-            destination_id=target.address.destination_id,
-            app_id=work.app_id,
-            status=status,
-            started_at=began,
-            duration_seconds=seconds_between(began, now),
-            failure=failure,
-        )
-    )
-    return TargetOutcome(name=target_named(target), status=status, failure=failure)
