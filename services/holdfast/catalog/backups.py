@@ -106,8 +106,9 @@ async def resolve_all(
     for tie in ties:
         policy = terms.get(tie.policy_id)
         if policy is not None and tie.is_system_backup:
-            resolved[tie.id] = Resolved(
-                configuration=tie, policy=policy, app=None, device=await devices.own(connection)
+            here = await devices.own(connection)
+            resolved[tie.id] = (
+                Resolved(configuration=tie, policy=policy, app=None, device=here) if here else None
             )
             continue
         app = owners.get(tie.app_id) if tie.app_id else None
@@ -171,7 +172,7 @@ def _work(
     configuration, policy = start.resolved.configuration, start.resolved.policy
     app, device = start.resolved.app, start.resolved.device
     app_id = app.id if app else None
-    kind = SystemType(configuration.system_type) if app is None else None
+    kind = SystemType(configuration.system_type or "") if app is None else None
     work = BackupRequested(
         event_id=derived_id(BackupRequested.TYPE, start.run_id),
         occurred_at=now,

@@ -120,6 +120,18 @@ def restore(snapshot: str, target: Path, files: tuple[str, ...], overwrite: bool
     sys.exit(run_restore(snapshot, target.absolute(), files, overwrite=overwrite))
 
 
+@main.command("restore-database")
+@DATA
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True, exists=True))
+@click.option("--replace", is_flag=True, help="Set aside what is in the database.")
+def restore_database(data: Path | None, file: Path, replace: bool) -> None:
+    """Bring Holdfast's own database back from FILE, holdfast-database.sql of a system backup."""
+    from holdfast.cli.database import restore_database as run_restore
+    from holdfast.cli.up import settings_for
+
+    sys.exit(asyncio.run(run_restore(settings_for(data, None), file, replace=replace)))
+
+
 @main.command()
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500))
 @click.option("--cancel", metavar="RUN", help="Cancel this run instead of listing.")

@@ -18,6 +18,7 @@ from holdfast.events.work import SystemType
 from holdfast.executor.attempt import Attempt, in_thread
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
+from holdfast.restic.commands.backup import BackupOptions
 from holdfast.settings import Settings
 
 AGAIN_SECONDS = 0.2
@@ -42,20 +43,31 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     lacking: tuple[str, ...] = ()
 
 
-async def content_of(attempt: Attempt, kind: SystemType) -> Content:
-    """The file.  Raises what the catalog raises, and TooLargeError."""
+async def system_options(
+    attempt: Attempt, kind: SystemType, options: BackupOptions
+) -> tuple[BackupOptions, tuple[str, ...]]:
+    """*options*, whose one path is the file's name, with what is in it; and what that lacks.
+
+    Raises what the catalog raises, and TooLargeError.
+    """
     if kind is SystemType.DATABASE:
-        return Content(content=await _database(attempt))
-    return await in_thread(lambda: platform_files(attempt.deps.platform))
+        made = Content(content=await _database(attempt))
+    else:
+        settings = attempt.deps.platform
+        if settings is None:
+            raise HoldfastError(detail="this executor was not given its settings")
+        made = await in_thread(lambda: platform_files(settings))
+    options = msgspec.structs.replace(
+        options, paths=(), content=made.content, stdin_filename=options.paths[0]
+    )
+    return options, made.lacking
 
 
 async def _database(attempt: Attempt) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
-        asked = ReadDatabase(
-            run_id=attempt.work.run_id, claim=attempt.claim.claim, part=len(parts)
-        )
+        asked = ReadDatabase(run_id=attempt.work.run_id, claim=attempt.claim.claim, part=len(parts))
         told = await attempt.ask(asked)
         if not told.ready:
             await attempt.hold.pause(AGAIN_SECONDS)
@@ -99,10 +111,7 @@ def _below(root: Path) -> list[Path]:
 
 def shown(settings: Settings) -> Mapping[str, Any]:
     """The settings as text, with no secret in it."""
-    return {
-        name: _shown(getattr(settings, name))
-        for name in settings.__struct_fields__
-    }
+    return {name: _shown(getattr(settings, name)) for name in settings.__struct_fields__}
 
 
 def _shown(value: Any) -> Any:

@@ -27,6 +27,11 @@ DUMP_SECONDS = 600
 HEAD = "-- The database of Holdfast.  Into an empty database: holdfast restore-database FILE\n"
 END_OF_ROWS = b"\\.\n"
 
+COUNT_ON = (
+    "select setval(pg_get_serial_sequence('{table}', '{column}'), "
+    'coalesce((select max("{column}") from "{table}"), 0) + 1, false);'
+)
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """Some of the script."""
@@ -53,7 +58,7 @@ async def is_made(connection: Connection, run_id: UUID) -> bool:
 
 async def lock(connection: Connection, run_id: UUID) -> bool:
     """Whether nobody else makes the parts of this run before the transaction ends."""
-    return bool(await connection.fetchval(SQL["lock"], run_id))
+    return bool(await connection.fetchval(SQL["lock"], str(run_id)))
 
 
 async def drop_parts(connection: Connection, run_id: UUID) -> None:
@@ -87,26 +92,21 @@ async def script(connection: Connection) -> AsyncIterator[bytes]:
         yield END_OF_ROWS
     for row in await connection.fetch(SQL["counters"]):
         table, column = row["table_name"], row["column_name"]
-        yield (
-            f"select setval(pg_get_serial_sequence('{table}', '{column}'), "
-            f'coalesce((select max("{column}") from "{table}"), 0) + 1, false);\n'
-        ).encode()
+        yield f"{COUNT_ON.format(table=table, column=column)}\n".encode()
     yield b"commit;\n"
 
 
 async def _tables(connection: Connection) -> Iterable[str]:
     """In an order in which they can be filled."""
     names = {row["relname"] for row in await connection.fetch(SQL["tables"])}
-    order: TopologicalSorter[str] = TopologicalSorter({name: () for name in sorted(names)})
+    order: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(sorted(names), ()))
     for row in await connection.fetch(SQL["references"]):
         if row["from_table"] in names:
             order.add(row["from_table"], row["to_table"])
     return tuple(each for each in order.static_order() if each in names)
 
 
-async def _rows(
-    connection: Connection, table: str, columns: list[str]
-) -> AsyncIterator[bytes]:
+async def _rows(connection: Connection, table: str, columns: list[str]) -> AsyncIterator[bytes]:
     """A table's rows as COPY writes them, a piece at a time."""
     pieces: asyncio.Queue[bytes | None] = asyncio.Queue(maxsize=16)
 

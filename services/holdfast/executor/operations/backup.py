@@ -39,6 +39,7 @@ from holdfast.executor.locks import LockWaitError, unless_locked
 from holdfast.executor.made import Made, Original, copy_made, made_before, made_of, with_id
 from holdfast.executor.manifest import carry_settings
 from holdfast.executor.reach import reach, while_mounted
+from holdfast.executor.system import system_options
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
 from holdfast.executor.telling import tell_completed, tell_failed
 from holdfast.executor.there import at_device, missing_paths, with_restic
@@ -205,9 +206,13 @@ async def _back_up(
     lacking: tuple[str, ...],
 ) -> Made:
     """*lacking* is what of the sources could not be read already."""
-    missing = await missing_paths(attempt, work.paths)
-    if len(missing) == len(work.paths):
-        raise SourcesMissingError(f"None of the paths exists: {names_told(missing)}.")
+    options = _options(work)
+    if work.system is not None:
+        options, lacking = await system_options(attempt, work.system, options)
+    else:
+        missing = await missing_paths(attempt, work.paths)
+        if len(missing) == len(work.paths):
+            raise SourcesMissingError(f"None of the paths exists: {names_told(missing)}.")
 
     def on_progress(status: Status) -> None:
         _tell(attempt, target, status)
@@ -219,7 +224,7 @@ async def _back_up(
                 attempt,
                 target.address,
                 restic,
-                lambda here: backup.run(here, _options(work), on_progress=on_progress),
+                lambda here: backup.run(here, options, on_progress=on_progress),
             )
     except SourceMissingError as error:
         raise SourcesMissingError(
@@ -269,11 +274,16 @@ async def _adopt(
     log.info("snapshot_adopted", run_id=str(work.run_id), restic_snapshot_id=before.id)
     summary = before.summary or BackupSummary()
     try:
-        again = await with_restic(
-            attempt,
-            target.address,
-            restic,
-            lambda here: backup.run(here, _options(work, dry_run=True)),
+        # What is made in memory was whole when restic had it.
+        again = (
+            BackupResult(summary=summary)
+            if work.system
+            else await with_restic(
+                attempt,
+                target.address,
+                restic,
+                lambda here: backup.run(here, _options(work, dry_run=True)),
+            )
         )
     except HoldfastError as error:
         log.warning("adopted_snapshot_not_compared", error=str(error), detail=error.detail)
