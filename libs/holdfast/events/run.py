@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime, Event, Stream
 from holdfast.events.consistency import Step
+from holdfast.events.restoring import FailedSource, RestorePlan
 
 
 class Operation(StrEnum):
@@ -161,6 +162,14 @@ class RestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="restore"):
     restored_path: str
     files_restored: int
     bytes_restored: int
+    destination_id: UUID | None = None
+    """Where the last of it came from."""
+    failed_sources: tuple[FailedSource, ...] = ()
+    """What was tried before."""
+    verified: bool = False
+    """All of it was read again, and is as in the snapshot."""
+    plan: RestorePlan | None = None
+    """It was a dry run."""
 
 
 class ForgetResult(msgspec.Struct, frozen=True, kw_only=True, tag="forget"):

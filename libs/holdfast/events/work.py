@@ -9,6 +9,7 @@ import msgspec
 from holdfast.events.base import AwareTime, Work
 from holdfast.events.consistency import Consistency
 from holdfast.events.limits import NO_LIMITS, Limits
+from holdfast.events.restoring import RestoreMode
 
 
 class DestinationType(StrEnum):
@@ -195,6 +196,13 @@ class BackupRequested(Work, frozen=True, kw_only=True):
     """Absent before there was a choice."""
 
 
+class RestoreSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination that has the content to be restored."""
+
+    address: DestinationAddress
+    restic_snapshot_id: str
+
+
 class RestoreRequested(Work, frozen=True, kw_only=True):
     """Bring a snapshot, or some files of it, back below a path."""
 
@@ -206,10 +214,17 @@ class RestoreRequested(Work, frozen=True, kw_only=True):
     address: DestinationAddress
     restic_snapshot_id: str
     target_path: str
+    others: tuple[RestoreSource, ...] = ()
+    """Where the same content is, should the first fail; in the order in which they are tried."""
     files: tuple[str, ...] = ()
     """Exact paths in the snapshot; none means all of it."""
-    overwrite: bool = False
-    """Whether files that are there and differ may be replaced."""
+    mode: RestoreMode = RestoreMode.NEVER
+    dry_run: bool = False
+    """Only tell what would be done."""
+    verify: bool = False
+    """Read what was written again, and compare."""
+    sparse: bool = True
+    """Long rows of zeros take no space."""
     device: DeviceAddress | None = None
     """Where they go, when that is behind SSH; None: to the executor's own machine."""
 

@@ -112,12 +112,30 @@ def files(snapshot: str, path: str) -> None:
 @click.argument("snapshot")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--file", "files", multiple=True, help="Only this path; may be given again.")
-@click.option("--overwrite", is_flag=True, help="Replace files that are there and differ.")
-def restore(snapshot: str, target: Path, files: tuple[str, ...], overwrite: bool) -> None:
+@click.option(
+    "--mode",
+    type=click.Choice(["never", "if_changed", "if_newer", "always"]),
+    default="never",
+    show_default=True,
+    help="Which files that are there may be replaced.",
+)
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@click.option("--verify", is_flag=True, help="Read what was written again, and compare.")
+@click.option("--device", help="Onto this device; else the one that was backed up.")
+def restore(
+    snapshot: str,
+    target: Path,
+    files: tuple[str, ...],
+    mode: str,
+    dry_run: bool,
+    verify: bool,
+    device: str | None,
+) -> None:
     """Bring SNAPSHOT (an id, or 'latest:APP') back below TARGET."""
-    from holdfast.cli.commands import restore as run_restore
+    from holdfast.cli.restoring import restore as run_restore
 
-    sys.exit(run_restore(snapshot, target.absolute(), files, overwrite=overwrite))
+    body = {"files": list(files), "mode": mode, "dry_run": dry_run, "verify": verify}
+    sys.exit(run_restore(snapshot, target.absolute(), device, body))
 
 
 @main.command("restore-database")

@@ -53,12 +53,16 @@ class Target:
         path = Path(self.path)
         return path.is_dir() or not os.path.lexists(path)
 
-    def holds_anything(self) -> bool:
+    def is_full(self) -> bool:
         """Whether there is something that could be in the way."""
         try:
             return bool(os.listdir(self.path))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
+
+    def make(self) -> None:
+        """Be there."""
+        Path(self.path).mkdir(parents=True, exist_ok=True)
 
     def place_of(self, item: str) -> str:
         """Where a path of the snapshot goes."""

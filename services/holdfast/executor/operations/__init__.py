@@ -41,7 +41,6 @@ from holdfast.executor.operations import (
     prune,
     rebuild,
     restore,
-    restore_there,
     rotate_password,
     undelete,
 )
@@ -49,14 +48,9 @@ from holdfast.executor.operations import (
 Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
 
 
-async def _restore(attempt: Attempt, work: RestoreRequested) -> Outcome:
-    operate = restore.run if work.device is None else restore_there.run
-    return await operate(attempt, work)
-
-
 OPERATES: dict[type[Work], Operate] = {
     BackupRequested: backup.run,
-    RestoreRequested: _restore,
+    RestoreRequested: restore.run,
     ForgetAdmitted: forget.run,
     PruneAdmitted: prune.run,
     InitRequested: init.run,

@@ -128,6 +128,19 @@ select id, run_id, configuration_id, app_id, destination_id, restic_snapshot_id,
   from snapshot
  where id = $1;
 
+-- name: copies
+-- The snapshot, and those of the same content of the same run, wherever they can be restored.
+select s.id as snapshot_id, s.destination_id, s.restic_snapshot_id, d.type,
+       d.state = 'ready' and d.enabled as is_in_use,
+       exists (select from damage g
+                where g.destination_id = s.destination_id and g.cleared_at is null
+                  and s.restic_snapshot_id = any(g.snapshot_ids)) as is_damaged
+  from snapshot w
+  join snapshot s on s.id = w.id
+                  or s.run_id = w.run_id and w.tree <> '' and s.tree = w.tree
+  join destination d on d.id = s.destination_id
+ where w.id = $1 and s.restic_snapshot_id is not null and s.forgotten_at is null;
+
 -- name: snapshots
 -- A page, newest first, after a place or from the start.
 select id, run_id, configuration_id, app_id, destination_id, restic_snapshot_id, hostname, paths,

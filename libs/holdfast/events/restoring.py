@@ -1,0 +1,51 @@
+"""What a restore may do with files that are there, and what one came to."""
+
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+
+class RestoreMode(StrEnum):
+    """What happens to a file that is there already."""
+
+    NEVER = "never"
+    """It stays.  When it is not as in the snapshot, nothing is restored at all."""
+    IF_CHANGED = "if_changed"
+    """It is replaced when its content differs."""
+    IF_NEWER = "if_newer"
+    """It is replaced when the snapshot's is newer."""
+    ALWAYS = "always"
+    """It is replaced."""
+
+
+class PlannedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restore would do with one file."""
+
+    path: str
+    """Where it would be."""
+    action: str
+    """restic's word: ``restored`` (it is not there), ``updated``, ``unchanged``."""
+    size: int = 0
+
+
+class RestorePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a restore would do: nothing was written."""
+
+    restored: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    files: tuple[PlannedFile, ...] = ()
+    """The first thousand that would be written."""
+    in_the_way: tuple[str, ...] = ()
+    """The first few for which it would be refused."""
+    in_the_way_count: int = 0
+
+
+class FailedSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination that was tried, and failed."""
+
+    destination_id: UUID
+    destination_name: str
+    code: str
+    message: str
