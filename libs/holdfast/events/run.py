@@ -29,6 +29,7 @@ class Operation(StrEnum):
     UNDELETE = "undelete"
     HEAL = "heal"
     PROTECTION_TEST = "protection_test"
+    APP_RESTORE = "app_restore"
 
 
 class RunStatus(StrEnum):
@@ -152,6 +153,40 @@ class RestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="restore"):
     restored_path: str
     files_restored: int
     bytes_restored: int
+
+
+class AppRestoreStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was done to bring an app back."""
+
+    name: str
+    seconds: float
+
+
+class AppRestorePlace(msgspec.Struct, frozen=True, kw_only=True):
+    """A volume, a directory or a file of an app that is brought back."""
+
+    source: str
+    """Its path in the snapshot."""
+    path: str
+    """Where it goes on the device."""
+    volume: str = ""
+    """Its name, if it is one."""
+    previous: str = ""
+    """Where what was there lies now; empty: nothing was there."""
+
+
+class AppRestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="app_restore"):
+    """An app was brought back, or with ``dry_run`` it was told what would be done."""
+
+    dry_run: bool
+    places: tuple[AppRestorePlace, ...]
+    containers: tuple[str, ...] = ()
+    """Those that run again, in the order in which they were started."""
+    steps: tuple[AppRestoreStep, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What stands in the way; only a dry run succeeds with any."""
+    files_restored: int = 0
+    bytes_restored: int = 0
 
 
 class ForgetResult(msgspec.Struct, frozen=True, kw_only=True, tag="forget"):
@@ -301,6 +336,7 @@ Result = (
     | BackupResult
     | HealResult
     | ProtectionTestResult
+    | AppRestoreResult
 )
 
 

@@ -34,6 +34,7 @@ from holdfast.events.queries.devices import (
     ListApps,
     ListDevices,
     RemoveDevice,
+    RestoreApp,
     TestDevice,
     UpdateDevice,
 )
@@ -178,6 +179,7 @@ __all__ = [
     "ReleaseClaim",
     "Released",
     "RemoveDestination",
+    "RestoreApp",
     "RestoreSnapshot",
     "RetentionView",
     "RotatePassword",

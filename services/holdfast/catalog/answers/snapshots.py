@@ -49,7 +49,7 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
     files = tuple(absolute(each, "files", may_be_relative=True) for each in query.files)
     run_id = new_id()
     async with transaction(deps.pool) as connection:
-        snapshot, restic_snapshot_id = await _restorable(connection, query.snapshot_id)
+        snapshot, restic_snapshot_id = await restorable(connection, query.snapshot_id)
         device = await devices.find(connection, query.target_device_id)
         if device is None:
             raise InvalidRequestError(
@@ -89,7 +89,7 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
     return RunAccepted(run_id=run_id, status=view.status, destination_id=snapshot.destination_id)
 
 
-async def _restorable(connection: Connection, snapshot_id: UUID) -> tuple[SnapshotView, str]:
+async def restorable(connection: Connection, snapshot_id: UUID) -> tuple[SnapshotView, str]:
     """It and its id in the repository.  Raises NotFoundError or NotRestorableError."""
     snapshot = await snapshots.find(connection, snapshot_id)
     if snapshot is None:
