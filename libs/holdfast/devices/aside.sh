@@ -42,6 +42,12 @@ gone() {
 
 case $what in
 begin) # standard input: the journal
+    if [ -e "$journal/undone" ]; then
+        # What is without its beginning is never put back, whatever else is left of it.
+        rm -f -- "$journal/begun"
+        durable "$journal"
+        rm -rf -- "$journal"
+    fi
     mkdir -p "$journal"
     cat >"$journal/new"
     durable "$journal/new"
@@ -58,7 +64,8 @@ unfinished) # the folder above: journals of runs that neither came to their end 
         echo "${folder##*/}"
     done
     ;;
-read) # the marks, one a line, an empty line, the journal
+read) # the marks, one a line, an empty line, the journal; nothing where there is none
+    [ -e "$journal/journal" ] || exit 0
     ls "$journal"
     echo
     cat "$journal/journal"

@@ -74,7 +74,5 @@ def _declared(app: AppView) -> FoundApp:
         engine="",
         name=app.name,
         services=(),
-        data=tuple(
-            FoundData(kind=DataKind.BIND, path=each, services=()) for each in app.paths
-        ),
+        data=tuple(FoundData(kind=DataKind.BIND, path=each, services=()) for each in app.paths),
     )

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import msgspec
 
+from holdfast.events.run import AppRestoreResult
+
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
     """What is at *path* goes to *aside*, by rename."""
@@ -40,6 +42,8 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
     """Those that are not there, and are made."""
     makes: tuple[str, ...] = ()
     """Names of containers that are made anew; one of the same name is renamed before."""
+    result: AppRestoreResult | None = None
+    """What came of it, once it is at its good end: whoever was to tell it may die."""
 
 
 class Undo(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,15 +83,6 @@ def undo(journal: Journal, marks: Collection[str]) -> Undo | None:
         volumes=journal.volumes,
         rename=tuple(each for each in journal.containers if each.name in journal.makes),
         start=tuple(each for each in journal.containers if each.running),
-    )
-
-
-def previous(journal: Journal, marks: Collection[str], kinds: Collection[int]) -> tuple[str, ...]:
-    """Where something of before lies: of the moves with those numbers there was something."""
-    return tuple(
-        move.aside
-        for number, move in enumerate(journal.moves)
-        if number in kinds and f"{number}.aside" in marks and f"{number}.back" not in marks
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from holdfast.events.base import Work
 from holdfast.events.work import (
+    AppRestoreRequested,
     BackupRequested,
     CheckRequested,
     DeviceProbeRequested,
@@ -22,6 +23,7 @@ from holdfast.events.work import (
     RotatePasswordRequested,
     UndeleteRequested,
 )
+from holdfast.executor.apps import restoring
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.operations import (
@@ -55,6 +57,7 @@ async def _restore(attempt: Attempt, work: RestoreRequested) -> Outcome:
 OPERATES: dict[type[Work], Operate] = {
     BackupRequested: backup.run,
     RestoreRequested: _restore,
+    AppRestoreRequested: restoring.run,
     ForgetAdmitted: forget.run,
     PruneAdmitted: prune.run,
     InitRequested: init.run,

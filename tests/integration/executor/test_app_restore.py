@@ -1,0 +1,334 @@
+"""A whole app brought back, on a real Docker engine and real restic; or all is as it was."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+
+from holdfast.events.discovery import DataKind, FoundApp, FoundData, FoundService
+from holdfast.events.queries import HeartbeatReply
+from holdfast.events.run import AppRestoreResult, RunCompleted, RunStatus
+from holdfast.events.snapshot import SnapshotCompleted
+from holdfast.events.work import AppRestoreRequested, BackupRequested
+from holdfast.kernel.ids import new_id
+from support.dockerd import Dockerd
+from support.executor import Bench, Place, backup_of, until, work_of
+
+pytestmark = [pytest.mark.restic, pytest.mark.docker]
+
+HEALTH = ("--health-interval", "200ms", "--health-retries", "2", "--health-start-period", "0s")
+
+
+@pytest.fixture
+def bench(docker_bench: Bench) -> Bench:
+    return docker_bench
+
+
+@pytest.fixture
+def device(docker_device: dict[str, Any]) -> dict[str, Any]:
+    return docker_device
+
+
+class Shop:
+    """Two containers, a volume, a bound directory and a compose file."""
+
+    def __init__(self, engine: Dockerd, root: Path) -> None:
+        self.engine = engine
+        engine.docker("volume", "rm", "-f", "shop_data")
+        self.site = root / "shop/site"
+        self.site.mkdir(parents=True)
+        (self.site / "page").write_text("first")
+        self.compose = root / "shop/compose.yml"
+        self.compose.write_text("name: shop\n")
+        for name in ("db", "web"):
+            check = "! grep -q sick /data/state"
+            engine.started(
+                name,
+                *("-v", "shop_data:/data", "-v", f"{self.site}:/site"),
+                *("--health-cmd", check, *HEALTH),
+            )
+        self.volume = Path(
+            engine.docker(
+                "volume", "inspect", "--format", "{{.Mountpoint}}", "shop_data"
+            ).stdout.strip()
+        )
+        (self.volume / "state").write_text("good")
+        self.volume.chmod(0o750)
+        os.chown(self.volume, 1234, 1234)
+        self.found = FoundApp(
+            key="docker/project/shop",
+            engine="docker",
+            name="shop",
+            services=tuple(
+                FoundService(name=each, container=each, image="lab:1", status="running")
+                for each in ("db", "web")
+            ),
+            data=(
+                FoundData(
+                    kind=DataKind.VOLUME, name="shop_data", path=str(self.volume), services=("db",)
+                ),
+                FoundData(kind=DataKind.BIND, path=str(self.site), services=("web",)),
+            ),
+            compose_files=(str(self.compose),),
+        )
+
+    def content(self) -> dict[str, str]:
+        return {
+            str(each): each.read_text()
+            for root in (self.volume, self.site, self.compose.parent)
+            for each in sorted(root.rglob("*"))
+            if each.is_file() and ".holdfast-before" not in str(each)
+        }
+
+    def states(self) -> set[str]:
+        return {self.engine.state("db"), self.engine.state("web")}
+
+
+@pytest.fixture
+def shop(engine: Dockerd, tmp_path: Path) -> Shop:
+    return Shop(engine, tmp_path)
+
+
+async def backed_up(
+    bench: Bench, nas: Place, shop: Shop, device: dict[str, Any]
+) -> tuple[BackupRequested, str]:
+    work = backup_of([Path(each) for each in shop.found.paths()], nas, **device)
+    run = await bench.outcome(work)
+    assert run.status is RunStatus.SUCCESS, run.failure
+    made = bench.said(SnapshotCompleted)[-1]
+    return work, made.restic_snapshot_id
+
+
+def restore_of(
+    nas: Place, shop: Shop, made: tuple[BackupRequested, str], **fields: Any
+) -> AppRestoreRequested:
+    work: AppRestoreRequested = work_of(
+        AppRestoreRequested,
+        nas,
+        **{
+            "app_id": UUID(int=7),
+            "restic_snapshot_id": made[1],
+            "backup_run_id": made[0].run_id,
+            "found": shop.found,
+            **fields,
+        },
+    )
+    return work
+
+
+def result_of(run: RunCompleted) -> AppRestoreResult:
+    assert isinstance(run.result, AppRestoreResult)
+    return run.result
+
+
+async def test_an_app_is_back_as_it_was_and_what_was_there_lies_beside(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    before = shop.content()
+    made = await backed_up(bench, nas, shop, device)
+    (shop.volume / "state").write_text("spoilt")
+    (shop.site / "new").write_text("later")
+    shop.compose.unlink()
+    shop.volume.chmod(0o700)
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert shop.content() == before
+    assert (shop.volume.stat().st_uid, shop.volume.stat().st_mode & 0o777) == (1234, 0o750)
+    assert shop.states() == {"running"}
+    result = result_of(run)
+    assert result.containers == ("db", "web")
+    previous = {each.path: Path(each.previous) for each in result.places if each.previous}
+    assert (previous[str(shop.volume)] / "state").read_text() == "spoilt"
+    assert (previous[str(shop.site)] / "new").read_text() == "later"
+    assert str(shop.compose) not in previous
+    assert "stop the app" in [each.name for each in result.steps]
+    # Told again by whoever takes it up: nothing is done twice.
+    bench.claim = 2
+    await bench.do(restore_of(nas, shop, made, run_id=run.run_id, **device))
+    assert bench.said(RunCompleted)[-1].result == result
+    assert (previous[str(shop.volume)] / "state").read_text() == "spoilt"
+
+
+async def test_volumes_that_are_gone_are_made_again(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
+) -> None:
+    before = shop.content()
+    made = await backed_up(bench, nas, shop, device)
+    engine.remove_all()
+    engine.docker("volume", "rm", "shop_data")
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert shop.content() == before
+    labels = engine.docker("volume", "inspect", "shop_data", "--format", "{{.Labels}}").stdout
+    assert "com.docker.compose.project:shop" in labels
+    assert (run.status, run.failure and run.failure.code) == (
+        RunStatus.PARTIAL,
+        "containers_missing",
+    )
+
+
+async def test_a_dry_run_tells_everything_and_changes_nothing(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    made = await backed_up(bench, nas, shop, device)
+    (shop.site / "new").write_text("later")
+    now = shop.content()
+
+    run = await bench.outcome(restore_of(nas, shop, made, dry_run=True, **device))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    result = result_of(run)
+    assert result.dry_run
+    assert {each.path for each in result.places} == set(shop.found.paths())
+    assert shop.content() == now
+    assert shop.states() == {"running"}
+    assert not list(shop.site.parent.glob(".holdfast-before-*"))
+
+
+async def test_all_that_is_in_the_way_is_told_at_once_and_nothing_is_touched(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    made = await backed_up(bench, nas, shop, device)
+    shop.compose.unlink()
+    shop.compose.mkdir()
+    (shop.site / "page").unlink()
+    shop.site.rmdir()
+    shop.site.symlink_to(shop.volume)
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.status is RunStatus.FAILED
+    assert run.failure is not None
+    assert run.failure.code == "app_not_restorable"
+    assert f"{shop.compose} is a directory now" in run.failure.message
+    assert f"{shop.site} is a symbolic link now" in run.failure.message
+    assert shop.states() == {"running"}
+    assert (shop.volume / "state").read_text() == "good"
+
+
+async def test_a_failing_health_check_puts_the_previous_state_back(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
+) -> None:
+    (shop.volume / "state").write_text("sick")
+    made = await backed_up(bench, nas, shop, device)
+    (shop.volume / "state").write_text("good")
+    (shop.site / "new").write_text("later")
+    now = shop.content()
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.status is RunStatus.FAILED
+    assert run.failure is not None
+    assert run.failure.code == "app_not_healthy"
+    assert "wait until db is well" in run.failure.message
+    assert "The previous state is back." in run.failure.message
+    assert shop.content() == now
+    assert shop.volume.stat().st_uid == 1234
+    assert shop.states() == {"running"}
+    assert not list(shop.site.parent.glob(".holdfast-before-*"))
+
+
+async def test_a_restore_that_is_cancelled_puts_the_previous_state_back(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    for number in range(30):
+        (shop.site / f"big{number}").write_bytes(os.urandom(4_000_000))
+    made = await backed_up(bench, nas, shop, device)
+    for number in range(30):
+        (shop.site / f"big{number}").unlink()
+    now = shop.content()
+    bench.claim_seconds = 0.5
+
+    async with bench.doing(restore_of(nas, shop, made, **device)) as doing:
+        await until(lambda: list(shop.site.glob("big*")), what="files are being brought back")
+        bench.heartbeat = HeartbeatReply(held=True, cancel=True)
+        await doing
+
+    (run,) = [each for each in bench.said(RunCompleted) if each.operation == "app_restore"]
+    assert run.status is RunStatus.CANCELLED
+    assert shop.content() == now
+    assert shop.states() == {"running"}
+
+
+async def test_another_executor_puts_back_what_a_killed_one_left_and_brings_the_app_back(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    for number in range(30):
+        (shop.site / f"big{number}").write_bytes(os.urandom(4_000_000))
+    made = await backed_up(bench, nas, shop, device)
+    kept = {each.name: each.read_bytes() for each in shop.site.iterdir()}
+    for number in range(30):
+        (shop.site / f"big{number}").unlink()
+    (shop.site / "new").write_text("later")
+    work = restore_of(nas, shop, made, **device)
+    async with bench.doing(work) as doing:
+        await until(lambda: list(shop.site.glob("big*")), what="files are being brought back")
+        doing.cancel()  # it does nothing more, as if its process were gone
+
+    bench.claim = 2
+    run = await bench.outcome(work)
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert {each.name: each.read_bytes() for each in shop.site.iterdir()} == kept
+    previous = {each.path: Path(each.previous) for each in result_of(run).places}
+    assert (previous[str(shop.site)] / "new").read_text() == "later"
+    assert not list(previous[str(shop.site)].glob("big*"))
+    assert shop.states() == {"running"}
+
+
+async def test_the_next_restore_puts_back_first_what_nobody_took_up(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    for number in range(30):
+        (shop.site / f"big{number}").write_bytes(os.urandom(4_000_000))
+    made = await backed_up(bench, nas, shop, device)
+    for number in range(30):
+        (shop.site / f"big{number}").unlink()
+    (shop.site / "new").write_text("later")
+    async with bench.doing(restore_of(nas, shop, made, **device)) as doing:
+        await until(lambda: list(shop.site.glob("big*")), what="files are being brought back")
+        doing.cancel()
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert any("put back what restore" in each.name for each in result_of(run).steps)
+    previous = {each.path: Path(each.previous) for each in result_of(run).places}
+    assert (previous[str(shop.site)] / "new").read_text() == "later"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+async def test_without_room_it_is_refused(
+    bench: Bench, nas: Place, shop: Shop, small_disk: Path
+) -> None:
+    place = small_disk / "site"
+    place.mkdir()
+    (place / "file").write_bytes(os.urandom(1000))
+    shop.found = replace(
+        shop.found,
+        data=(FoundData(kind=DataKind.BIND, path=str(place), services=("web",)),),
+    )
+    made = await backed_up(bench, nas, shop, {})
+
+    run = await bench.outcome(restore_of(nas, shop, made, app_id=new_id()))
+
+    assert run.failure is not None
+    assert run.failure.code == "app_not_restorable"
+    assert "MiB free" in run.failure.message
+    assert shop.states() == {"running"}
