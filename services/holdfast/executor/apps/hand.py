@@ -26,7 +26,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     """What is at a path."""
 
     kind: str
-    """``absent``, ``empty`` or ``folder`` (a directory without or with content), ``file``, ``link``."""
+    """``absent``, ``empty`` (a directory), ``folder`` (one with content), ``file`` or ``link``."""
     own: str
     """``mount``: a file system's root; ``holds``: one is mounted below it; else ``inside``."""
     free_bytes: int
