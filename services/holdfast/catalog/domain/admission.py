@@ -119,6 +119,8 @@ class Use:
         overlaps = self._overlaps(run)
         if patient and run.operation is Operation.BACKUP and run.configuration_id is not None:
             self._configurations.add(run.configuration_id)
+        if patient and run.operation is Operation.APP_RESTORE and run.app_id is not None:
+            self._restored.add(run.app_id)
         if overlaps:
             return
         if self._places_allow(run):
