@@ -1,6 +1,9 @@
 """A whole app brought back, on a real Docker engine and real restic; or all is as it was."""
 
+import json
 import os
+import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,28 +13,56 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from holdfast.devices.local import LocalRunner
 from holdfast.events.discovery import DataKind, FoundApp, FoundData, FoundService
 from holdfast.events.queries import HeartbeatReply
 from holdfast.events.run import AppRestoreResult, RunCompleted, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
 from holdfast.events.work import AppRestoreRequested, BackupRequested
+from holdfast.executor.attempt import notes_in
 from holdfast.kernel.ids import new_id
 from support.dockerd import Dockerd
 from support.executor import Bench, Place, backup_of, until, work_of
+from support.hosts import Pi
+from support.sshd import Sshd
 
 pytestmark = [pytest.mark.restic, pytest.mark.docker]
 
 HEALTH = ("--health-interval", "200ms", "--health-retries", "2", "--health-start-period", "0s")
 
+SECRET = "hunter2-correct-horse"
+PORT = 39181
+"""Nobody listens there: the tests' engine makes no networks."""
+
 
 @pytest.fixture
-def bench(docker_bench: Bench) -> Bench:
-    return docker_bench
+def environ(docker: Dockerd) -> dict[str, str]:
+    """The engine's command and its socket are those of the tests' own."""
+    return {
+        "PATH": f"{docker.bin}:{os.environ['PATH']}",
+        "DOCKER_HOST": f"unix://{docker.run}/sock",
+    }
 
 
 @pytest.fixture
-def device(docker_device: dict[str, Any]) -> dict[str, Any]:
-    return docker_device
+def bench(tmp_path: Path, environ: dict[str, str]) -> Bench:
+    cache = tmp_path / "cache"
+    return Bench(cache, runner=LocalRunner({**os.environ, **environ}, notes=notes_in(cache)))
+
+
+@pytest.fixture(params=["here", pytest.param("device", marks=pytest.mark.sftp)])
+def device(
+    request: pytest.FixtureRequest, bench: Bench, environ: dict[str, str], tmp_path: Path
+) -> dict[str, Any]:
+    """The field of work that says where the app is."""
+    if request.param == "here":
+        return {}
+    own: Sshd = request.getfixturevalue("own_sshd")
+    pi = Pi(own, tmp_path / "pi").known_to(bench)
+    own.stop()
+    own.environment += tuple(f"{name}={value}" for name, value in environ.items())
+    own.start()
+    return {"device": pi.address}
 
 
 class Shop:
@@ -51,6 +82,8 @@ class Shop:
                 name,
                 *("-v", "shop_data:/data", "-v", f"{self.site}:/site"),
                 *("--health-cmd", check, *HEALTH),
+                *("-e", f"SECRET={SECRET}", "--restart", "unless-stopped", "--label", "kind=shop"),
+                *("-p", f"{PORT}:80"),
             )
         self.volume = Path(
             engine.docker(
@@ -95,9 +128,11 @@ def shop(engine: Dockerd, tmp_path: Path) -> Shop:
 
 
 async def backed_up(
-    bench: Bench, nas: Place, shop: Shop, device: dict[str, Any]
+    bench: Bench, nas: Place, shop: Shop, device: dict[str, Any], *, definitions: bool = True
 ) -> tuple[BackupRequested, str]:
-    work = backup_of([Path(each) for each in shop.found.paths()], nas, **device)
+    names = tuple(each.container for each in shop.found.services) if definitions else ()
+    paths = [Path(each) for each in shop.found.paths()]
+    work = backup_of(paths, nas, environment_of=names, **device)
     run = await bench.outcome(work)
     assert run.status is RunStatus.SUCCESS, run.failure
     made = bench.said(SnapshotCompleted)[-1]
@@ -156,11 +191,73 @@ async def test_an_app_is_back_as_it_was_and_what_was_there_lies_beside(
     assert (previous[str(shop.volume)] / "state").read_text() == "spoilt"
 
 
-async def test_volumes_that_are_gone_are_made_again(
+def shown(engine: Dockerd, name: str) -> Any:
+    """What matters of a container, as the engine shows it."""
+    (told,) = json.loads(engine.docker("inspect", name).stdout)
+    mounts = sorted((each["Type"], each["Source"], each["Destination"]) for each in told["Mounts"])
+    host = {each: told["HostConfig"][each] for each in ("RestartPolicy", "PortBindings")}
+    return told["Config"], host, mounts
+
+
+async def test_an_app_of_which_nothing_is_left_is_made_again_as_it_was(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
+) -> None:
+    before, shapes = shop.content(), [shown(engine, each) for each in ("db", "web")]
+    made = await backed_up(bench, nas, shop, device)
+    engine.remove_all()
+    engine.docker("volume", "rm", "shop_data")
+    shutil.rmtree(shop.compose.parent)
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert shop.content() == before
+    assert [shown(engine, each) for each in ("db", "web")] == shapes
+    assert SECRET in engine.docker("exec", "db", "env").stdout
+    assert shop.states() == {"running"}
+    assert SECRET not in str(bench.bus.published)
+
+
+async def test_containers_that_were_made_are_gone_again_when_the_app_is_not_well(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
+) -> None:
+    (shop.volume / "state").write_text("sick")
+    made = await backed_up(bench, nas, shop, device)
+    engine.docker("rm", "-f", "web")
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.failure is not None
+    assert run.failure.code == "app_not_healthy"
+    assert engine.docker("ps", "-aq", "--filter", "name=web").stdout == ""
+    assert engine.state("db") == "running"
+
+
+async def test_an_image_that_is_not_there_and_a_port_that_is_taken_are_told_before(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
+) -> None:
+    engine.docker("tag", "lab:1", "lab:rare")
+    engine.docker("rm", "-f", "web")
+    engine.started("web", "-p", f"{PORT}:80", image="lab:rare")
+    made = await backed_up(bench, nas, shop, device)
+    engine.docker("rm", "-f", "web")
+    engine.docker("rmi", "lab:rare")
+
+    with socket.create_server(("0.0.0.0", PORT)):
+        run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.failure is not None
+    assert run.failure.code == "app_not_restorable"
+    assert "The image lab:rare is not there" in run.failure.message
+    assert f"Port {PORT}, which web needs, is taken." in run.failure.message
+    assert engine.state("db") == "running"
+
+
+async def test_containers_of_which_nothing_was_kept_are_named(
     bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
 ) -> None:
     before = shop.content()
-    made = await backed_up(bench, nas, shop, device)
+    made = await backed_up(bench, nas, shop, device, definitions=False)
     engine.remove_all()
     engine.docker("volume", "rm", "shop_data")
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import msgspec
 
 from holdfast.events.work import AppRestoreRequested
-from holdfast.executor.apps import containers
+from holdfast.executor.apps import containers, remaking
 from holdfast.executor.apps.hand import Hand, Look
 from holdfast.executor.apps.plan import Place, file_problems, places_of, sources_of
+from holdfast.executor.apps.remaking import Definition
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.engine import (
     AppContainer,
@@ -31,8 +32,8 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     engine: Engine | None
     there: Mapping[str, AppContainer]
     """The app's containers that are there, by name, in the order in which they are started."""
-    missing: tuple[str, ...]
-    """Names of those that are not."""
+    to_make: tuple[Definition, ...]
+    """Those that are not there, as far as it is known how they were made."""
     new_volumes: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -49,11 +50,15 @@ async def survey(attempt: Attempt, work: AppRestoreRequested, restic: Restic, ha
     engine: Engine | None = None
     there: dict[str, AppContainer] = {}
     volumes: dict[str, str] = {}
+    to_make: tuple[Definition, ...] = ()
     if work.found.services or names:
         try:
             engine = await engine_of(attempt)
             there = await containers.present(attempt, engine, work.found)
             volumes = await containers.volumes(attempt, engine, names)
+            to_make = await _to_make(restic, work, there)
+            if to_make:
+                problems += await remaking.problems(attempt, to_make)
         except EngineMissingError as error:
             problems.append(f"{error.message} {error.hint}")
     places = places_of(work.found, nodes, volumes)
@@ -68,12 +73,19 @@ async def survey(attempt: Attempt, work: AppRestoreRequested, restic: Restic, ha
         looks={place.path: look for place, look in zip(known, looks, strict=True)},
         engine=engine,
         there=there,
-        missing=tuple(
-            each.container for each in work.found.services if each.container not in there
-        ),
+        to_make=to_make,
         new_volumes=tuple(name for name in names if name not in volumes),
         problems=tuple(problems),
     )
+
+
+async def _to_make(
+    restic: Restic, work: AppRestoreRequested, there: Mapping[str, AppContainer]
+) -> tuple[Definition, ...]:
+    """The containers that are not there, as far as it is known how they were made."""
+    missing = [each.container for each in work.found.services if each.container not in there]
+    kept = await remaking.kept(restic, work.backup_run_id) if missing else {}
+    return tuple(kept[each] for each in missing if each in kept)
 
 
 async def nodes_of(restic: Restic, snapshot: str, paths: list[str]) -> dict[str, Node]:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from holdfast.events.run import AppRestorePlace, AppRestoreResult, Failure, RunStatus
 from holdfast.events.work import AppRestoreRequested
-from holdfast.executor.apps import containers
+from holdfast.executor.apps import containers, remaking
 from holdfast.executor.apps.checks import Survey, survey
 from holdfast.executor.apps.files import bring_files
 from holdfast.executor.apps.hand import Hand
@@ -125,6 +125,7 @@ async def _bring_back(restore: Restore) -> Outcome:
             for each in found.there.values()
         ),
         volumes=found.new_volumes,
+        makes=tuple(each.name.lstrip("/") for each in found.to_make),
     )
     await restore.hand.begin(journal)
     await restore.hand.mark(restore.run_id, BEGUN)
@@ -137,10 +138,14 @@ async def _bring_back(restore: Restore) -> Outcome:
     with steps.step("bring the files back"):
         done = await bring_files(attempt, restore.work, restore.restic, restore.hand, places)
     if found.engine:
-        for name in found.there:
+        for definition in found.to_make:
+            with steps.step(f"make {definition.name.lstrip('/')}"):
+                await remaking.make(attempt, definition, _project(restore.work))
+        names = _names(restore)
+        for name in names:
             with steps.step(f"start {name}"):
                 await containers.start(attempt, found.engine, name)
-        for name in found.there:
+        for name in names:
             with steps.step(f"wait until {name} is well"):
                 await containers.wait_until_well(attempt, found.engine, name)
     result = replace(_result(restore, places), files_restored=done.files, bytes_restored=done.bytes)
@@ -163,15 +168,29 @@ def _ended(work: AppRestoreRequested, result: AppRestoreResult | None) -> Outcom
     return Outcome(status=RunStatus.PARTIAL, failure=failure, result=result)
 
 
+def _names(restore: Restore) -> tuple[str, ...]:
+    """The containers that are there or can be made, in the order in which they are started."""
+    made = {each.name.lstrip("/") for each in restore.survey.to_make}
+    return tuple(
+        each.container
+        for each in restore.work.found.services
+        if each.container in made or each.container in restore.survey.there
+    )
+
+
+def _project(work: AppRestoreRequested) -> str:
+    """The compose project that the app is; empty: none."""
+    return work.found.name if "/project/" in work.found.key else ""
+
+
 async def _with_volumes(restore: Restore) -> tuple[Place, ...]:
     """The places, those in volumes that had to be made among them."""
     found, work, engine = restore.survey, restore.work, restore.survey.engine
     if not found.new_volumes or engine is None:
         return found.places
-    project = work.found.name if "/project/" in work.found.key else ""
     with restore.steps.step("make volumes"):
         for name in found.new_volumes:
-            await containers.make_volume(restore.attempt, engine, name, project)
+            await containers.make_volume(restore.attempt, engine, name, _project(work))
         made = await containers.volumes(restore.attempt, engine, found.new_volumes)
     return tuple(
         replace(each, path=each.path or made.get(each.volume, "")) for each in found.places
@@ -214,7 +233,7 @@ def _result(restore: Restore, places: tuple[Place, ...]) -> AppRestoreResult:
             )
             for each in places
         ),
-        containers=tuple(restore.survey.there),
+        containers=_names(restore),
         steps=tuple(restore.steps.done),
     )
 
