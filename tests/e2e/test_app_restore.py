@@ -1,6 +1,7 @@
 """An app that was found is back by one request, here and on another device."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,25 @@ def test_one_request_brings_an_app_back_and_what_was_there_lies_beside(
     assert (Path(previous) / "precious").read_text() == "spoilt"
 
 
+def test_an_app_of_which_nothing_is_left_is_back_by_one_request(
+    house: House, shop: Shop, engine: Dockerd, tmp_path: Path
+) -> None:
+    (shop.volume / "precious").write_text("kept")
+    app, snapshot = backed_up(house, tmp_path)
+    compose = shop.compose.read_bytes()
+    engine.remove_all()
+    engine.docker("volume", "rm", "shop_data")
+    shutil.rmtree(shop.folder)
+
+    body = {"snapshot_id": snapshot["id"]}
+    run = house.api.post(f"/apps/{app['id']}/restore", body, wait="true")
+
+    assert run["status"] == "success"
+    assert shop.states() == {"running"}
+    assert (shop.volume / "precious").read_text() == "kept"
+    assert shop.compose.read_bytes() == compose
+
+
 def test_the_command_asks_first(house: House, shop: Shop, tmp_path: Path) -> None:
     backed_up(house, tmp_path)
     (shop.volume / "new").write_text("later")
@@ -156,13 +176,22 @@ def test_an_app_goes_to_another_device_with_an_engine_of_its_own(
         asked = house.api.post(f"/apps/{app['id']}/restore", {**body, "dry_run": True}, wait="true")
         assert any(str(shop.compose) in each for each in asked["result"]["problems"])
         shop.compose.unlink()
-        accepted = house.api.post(f"/apps/{app['id']}/restore", body)
-        run = house.api.outcome(accepted["run_id"])
+        shop.folder.rmdir()
+        run = house.api.post(f"/apps/{app['id']}/restore", body, wait="true")
 
+        assert run["status"] == "success"
+        for each in ("db", "web"):
+            assert other.state(f"shop-{each}-1") == "running"
         (place,) = [each for each in run["result"]["places"] if each["volume"]]
         assert place["path"].startswith(str(other.data))
         assert (Path(place["path"]) / "precious").read_text() == "kept"
         assert shop.compose.exists()
         assert shop.states() == {"running"}
+        looked = house.api.post(f"/devices/{device['id']}/discover", wait="true")
+        assert looked["status"] == "success"
+        assert {each["device_id"] for each in house.api.get("/apps")["apps"]} == {
+            app["device_id"],
+            device["id"],
+        }
     finally:
         other.stop()

@@ -73,13 +73,6 @@ async def start(attempt: Attempt, engine: Engine, name: str) -> None:
     await _do(attempt, (engine.command, "start", name))
 
 
-async def rename(attempt: Attempt, engine: Engine, id: str, name: str) -> None:
-    """Raises EngineSaidNoError, unless it is called so already."""
-    (now,) = await engine.look(attempt, [id])
-    if now.name != name:
-        await _do(attempt, (engine.command, "rename", id, name))
-
-
 async def remove(attempt: Attempt, engine: Engine, name: str) -> None:
     """One that is not there is gone already.  Raises EngineSaidNoError."""
     with contextlib.suppress(ContainerMissingError):

@@ -41,7 +41,7 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
     volumes: tuple[str, ...] = ()
     """Those that are not there, and are made."""
     makes: tuple[str, ...] = ()
-    """Names of containers that are made anew; one of the same name is renamed before."""
+    """Names of containers that are not there, and are made."""
     result: AppRestoreResult | None = None
     """What came of it, once it is at its good end: whoever was to tell it may die."""
 
@@ -50,13 +50,11 @@ class Undo(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done to put everything back, in this order."""
 
     remove: tuple[str, ...]
-    """Names of containers that were made anew, if they are there."""
+    """Names of containers that were made, if they are there."""
     moves: tuple[tuple[int, Move], ...]
     """Each with its number."""
     volumes: tuple[str, ...]
     """To be removed, if they are there."""
-    rename: tuple[Stopped, ...]
-    """Containers that get their name back, if they lost it."""
     start: tuple[Stopped, ...]
 
 
@@ -81,7 +79,6 @@ def undo(journal: Journal, marks: Collection[str]) -> Undo | None:
         remove=tuple(reversed(journal.makes)),
         moves=tuple(reversed(touched)),
         volumes=journal.volumes,
-        rename=tuple(each for each in journal.containers if each.name in journal.makes),
         start=tuple(each for each in journal.containers if each.running),
     )
 
@@ -95,8 +92,3 @@ def aside_of(path: str, run_id: UUID, *, is_mount: bool) -> str:
 def short(run_id: UUID) -> str:
     """Enough of a run's id for a name; its end, as its beginning is the time."""
     return run_id.hex[-12:]
-
-
-def set_aside_name(container: str, run_id: UUID) -> str:
-    """What a container is called while another takes its place."""
-    return f"{container}-holdfast-before-{short(run_id)}"

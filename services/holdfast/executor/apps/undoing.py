@@ -4,9 +4,9 @@ from uuid import UUID
 
 from holdfast.executor.apps import containers
 from holdfast.executor.apps.hand import Hand
-from holdfast.executor.apps.journal import UNDONE, Journal, undo
+from holdfast.executor.apps.journal import UNDONE, undo
 from holdfast.executor.attempt import Attempt
-from holdfast.executor.consistency.engine import ContainerMissingError, Engine
+from holdfast.executor.consistency.engine import Engine
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
@@ -30,9 +30,7 @@ async def put_back(attempt: Attempt, hand: Hand, run_id: UUID) -> bool:
     engine = Engine(journal.engine)
     if journal.engine:
         for name in plan.remove:
-            # Only what the restore made: the one of before has another name by now, or this one.
-            if not await _is_of_before(attempt, engine, journal, name):
-                await containers.remove(attempt, engine, name)
+            await containers.remove(attempt, engine, name)
         # What the restore started again writes into what is put back.
         for each in reversed(journal.containers):
             await containers.stop_if_there(attempt, engine, each.id)
@@ -41,17 +39,7 @@ async def put_back(attempt: Attempt, hand: Hand, run_id: UUID) -> bool:
     if journal.engine:
         for name in plan.volumes:
             await containers.remove_volume(attempt, engine, name)
-        for each in plan.rename:
-            await containers.rename(attempt, engine, each.id, each.name)
         for each in plan.start:
             await containers.start(attempt, engine, each.id)
     await hand.mark(run_id, UNDONE)
     return True
-
-
-async def _is_of_before(attempt: Attempt, engine: Engine, journal: Journal, name: str) -> bool:
-    try:
-        (now,) = await engine.look(attempt, [name])
-    except ContainerMissingError:
-        return False
-    return any(now.id == each.id for each in journal.containers)
