@@ -402,6 +402,30 @@ async def test_the_next_restore_puts_back_first_what_nobody_took_up(
     assert (previous[str(shop.site)] / "new").read_text() == "later"
 
 
+async def test_an_engine_that_does_not_answer_is_not_taken_for_an_empty_one(
+    bench: Bench, nas: Place, shop: Shop, tmp_path: Path
+) -> None:
+    made = await backed_up(bench, nas, shop, {})
+    (shop.site / "new").write_text("later")
+    off = tmp_path / "off"
+    off.mkdir()
+    (off / "docker").write_text(
+        "#!/bin/sh\necho 'Cannot connect to the Docker daemon.' >&2\nexit 1\n"
+    )
+    (off / "docker").chmod(0o755)
+    environ = {**os.environ, "PATH": f"{off}:{os.environ['PATH']}"}
+    blind = Bench(tmp_path / "cache", runner=LocalRunner(environ, notes=bench.deps.notes))
+    blind.knows(nas)
+
+    run = await blind.outcome(restore_of(nas, shop, made))
+
+    assert run.failure is not None
+    assert run.failure.code == "engine_said_no"
+    assert "Cannot connect" in run.failure.detail
+    assert (shop.site / "new").exists()
+    assert shop.states() == {"running"}
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"

@@ -54,6 +54,7 @@ async def survey(attempt: Attempt, work: AppRestoreRequested, restic: Restic, ha
     if work.found.services or names:
         try:
             engine = await engine_of(attempt)
+            await containers.must_answer(attempt, engine)
             there = await containers.present(attempt, engine, work.found)
             volumes = await containers.volumes(attempt, engine, names)
             to_make = await _to_make(restic, work, there)

@@ -43,6 +43,11 @@ class NotHealthyError(HoldfastError):
     guidance = "Choose another snapshot, or see the container's log for why."
 
 
+async def must_answer(attempt: Attempt, engine: Engine) -> None:
+    """An engine that is off looks like one without containers.  Raises EngineSaidNoError."""
+    await _do(attempt, (engine.command, "ps", "--quiet"))
+
+
 async def present(attempt: Attempt, engine: Engine, found: FoundApp) -> dict[str, AppContainer]:
     """Those of the app's containers that are there, by name."""
     there = {}

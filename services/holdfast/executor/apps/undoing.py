@@ -29,6 +29,7 @@ async def put_back(attempt: Attempt, hand: Hand, run_id: UUID) -> bool:
     log.info("app_put_back", run_id=str(run_id), places=len(plan.moves))
     engine = Engine(journal.engine)
     if journal.engine:
+        await containers.must_answer(attempt, engine)
         for name in plan.remove:
             await containers.remove(attempt, engine, name)
         # What the restore started again writes into what is put back.
