@@ -21,6 +21,7 @@ EVENTS: dict[str, type[Event]] = {
         due.CheckDue,
         work.BackupRequested,
         work.RestoreRequested,
+        work.AppRestoreRequested,
         work.ForgetAdmitted,
         work.PruneAdmitted,
         work.CheckRequested,

@@ -49,3 +49,37 @@ class FailedSource(msgspec.Struct, frozen=True, kw_only=True):
     destination_name: str
     code: str
     message: str
+
+
+class AppRestoreStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that was done to bring an app back."""
+
+    name: str
+    seconds: float
+
+
+class AppRestorePlace(msgspec.Struct, frozen=True, kw_only=True):
+    """A volume, a directory or a file of an app that is brought back."""
+
+    source: str
+    """Its path in the snapshot."""
+    path: str
+    """Where it goes on the device."""
+    volume: str = ""
+    """Its name, if it is one."""
+    previous: str = ""
+    """Where what was there lies now; empty: nothing was there."""
+
+
+class AppRestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="app_restore"):
+    """An app was brought back, or with ``dry_run`` it was told what would be done."""
+
+    dry_run: bool
+    places: tuple[AppRestorePlace, ...]
+    containers: tuple[str, ...] = ()
+    """Those that run again, in the order in which they were started."""
+    steps: tuple[AppRestoreStep, ...] = ()
+    problems: tuple[str, ...] = ()
+    """What stands in the way; only a dry run succeeds with any."""
+    files_restored: int = 0
+    bytes_restored: int = 0

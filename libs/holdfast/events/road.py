@@ -57,6 +57,7 @@ ROADS: dict[type[Event], Road] = {
     ),
     work.BackupRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.RestoreRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    work.AppRestoreRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ForgetAdmitted: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.PruneAdmitted: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.CheckRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),

@@ -8,7 +8,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime, Event, Stream
 from holdfast.events.consistency import Step
-from holdfast.events.restoring import FailedSource, RestorePlan
+from holdfast.events.restoring import AppRestoreResult, FailedSource, RestorePlan
 
 
 class Operation(StrEnum):
@@ -31,6 +31,7 @@ class Operation(StrEnum):
     UNDELETE = "undelete"
     HEAL = "heal"
     PROTECTION_TEST = "protection_test"
+    APP_RESTORE = "app_restore"
 
 
 class RunStatus(StrEnum):
@@ -320,6 +321,7 @@ Result = (
     | HealResult
     | ProtectionTestResult
     | ListFilesResult
+    | AppRestoreResult
 )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime, Work
 from holdfast.events.consistency import Consistency
+from holdfast.events.discovery import FoundApp
 from holdfast.events.limits import NO_LIMITS, Limits
 from holdfast.events.restoring import RestoreMode
 
@@ -227,6 +228,30 @@ class RestoreRequested(Work, frozen=True, kw_only=True):
     """Long rows of zeros take no space."""
     device: DeviceAddress | None = None
     """Where they go, when that is behind SSH; None: to the executor's own machine."""
+
+
+class AppRestoreRequested(Work, frozen=True, kw_only=True):
+    """Bring a whole app back: its data, its files, and its containers."""
+
+    TYPE: ClassVar[str] = "app_restore.requested"
+
+    configuration_id: UUID | None = None
+    app_id: UUID
+    app_name: str = ""
+    address: DestinationAddress
+    restic_snapshot_id: str
+    backup_run_id: UUID
+    """The run that made the snapshot: what was kept beside it is known by that."""
+    found: FoundApp
+    """What was last known of the app on its own device."""
+    device: DeviceAddress | None = None
+    """Where it goes, when that is behind SSH; None: to the executor's own machine."""
+    elsewhere: bool = False
+    """It goes to another device than its own."""
+    overwrite: bool = False
+    """On another device: directories that are there and not empty are set aside."""
+    dry_run: bool = False
+    """Only look, and tell what would be done."""
 
 
 class ForgetAdmitted(Work, frozen=True, kw_only=True):

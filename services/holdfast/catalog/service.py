@@ -4,6 +4,7 @@ import asyncio
 
 from holdfast.catalog import handlers
 from holdfast.catalog.answers import (
+    app_restores,
     apps,
     configurations,
     destinations,
@@ -112,6 +113,7 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.DiscoverDevice, discovery.answer_discover_device, deps),
         answer(queries.GetCoverage, discovery.answer_get_coverage, deps),
         answer(queries.CreateApp, apps.answer_create_app, deps),
+        answer(queries.RestoreApp, app_restores.answer_restore_app, deps),
         answer(queries.ListApps, apps.answer_list_apps, deps),
         answer(queries.AddDestination, destinations.answer_add_destination, deps),
         answer(queries.ListDestinations, destinations.answer_list_destinations, deps),

@@ -150,6 +150,22 @@ def restore_database(data: Path | None, file: Path, replace: bool) -> None:
     sys.exit(asyncio.run(run_restore(settings_for(data, None), file, replace=replace)))
 
 
+@main.command("restore-app")
+@click.argument("app")
+@click.option("--snapshot", help="An id; without it: the newest good one.")
+@click.option("--device", help="Another device than the app's own (a name or an id).")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done and what is in the way.")
+@click.option("--overwrite", is_flag=True, help="On another device: set aside what is there.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def restore_app(
+    app: str, snapshot: str | None, device: str | None, dry_run: bool, overwrite: bool, yes: bool
+) -> None:
+    """Bring all of APP back: stop it, set aside what is there, restore, and start it again."""
+    from holdfast.cli.app_restore import restore_app as run_restore
+
+    sys.exit(run_restore(app, snapshot, device, dry_run=dry_run, overwrite=overwrite, yes=yes))
+
+
 @main.command()
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500))
 @click.option("--cancel", metavar="RUN", help="Cancel this run instead of listing.")

@@ -11,6 +11,7 @@ import msgspec
 from holdfast.events.base import Event, Work
 from holdfast.events.run import Failure, Operation, Result, RunStatus
 from holdfast.events.work import (
+    AppRestoreRequested,
     BackupRequested,
     BackupTarget,
     CheckRequested,
@@ -47,6 +48,7 @@ CANCELLED = Failure(code="run_cancelled", message="The run was cancelled.")
 OPERATIONS: dict[type[Work], Operation] = {
     BackupRequested: Operation.BACKUP,
     RestoreRequested: Operation.RESTORE,
+    AppRestoreRequested: Operation.APP_RESTORE,
     ForgetAdmitted: Operation.FORGET,
     PruneAdmitted: Operation.PRUNE,
     InitRequested: Operation.INIT,

@@ -34,6 +34,7 @@ from holdfast.events.queries.devices import (
     ListApps,
     ListDevices,
     RemoveDevice,
+    RestoreApp,
     TestDevice,
     UpdateDevice,
 )
@@ -197,6 +198,7 @@ __all__ = [
     "ReleaseClaim",
     "Released",
     "RemoveDestination",
+    "RestoreApp",
     "RestoreSnapshot",
     "RetentionView",
     "RotatePassword",

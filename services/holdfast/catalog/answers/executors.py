@@ -28,7 +28,13 @@ from holdfast.events.work import HealRequested, InitRequested, RestoreRequested
 from holdfast.secretbox.envelope import seal_to
 
 ON_DEVICES = frozenset(
-    (Operation.DEVICE_PROBE, Operation.DISCOVER, Operation.BACKUP, Operation.RESTORE)
+    (
+        Operation.DEVICE_PROBE,
+        Operation.DISCOVER,
+        Operation.BACKUP,
+        Operation.RESTORE,
+        Operation.APP_RESTORE,
+    )
 )
 """What is done on the run's device, which an executor may have to log in to."""
 

@@ -37,6 +37,8 @@ class ContainerEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     image: str
     environment: tuple[str, ...]
     """``NAME=value``, those that the image sets too."""
+    inspected: msgspec.Raw = msgspec.Raw(b"null")
+    """All that the engine told of it, in its own words: by that it can be made again."""
 
 
 class Environments(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +81,10 @@ async def _read(attempt: Attempt, names: Sequence[str]) -> dict[str, ContainerEn
             if told is not None:
                 config = msgspec.json.decode(told, type=Container).config
                 found[name] = ContainerEnvironment(
-                    container=name, image=config.image, environment=config.env or ()
+                    container=name,
+                    image=config.image,
+                    environment=config.env or (),
+                    inspected=msgspec.Raw(told),
                 )
     return found
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from holdfast.events.base import Work
 from holdfast.events.work import (
+    AppRestoreRequested,
     BackupRequested,
     CheckRequested,
     DeviceProbeRequested,
@@ -23,6 +24,7 @@ from holdfast.events.work import (
     RotatePasswordRequested,
     UndeleteRequested,
 )
+from holdfast.executor.apps import restoring
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.operations import (
@@ -51,6 +53,7 @@ Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
 OPERATES: dict[type[Work], Operate] = {
     BackupRequested: backup.run,
     RestoreRequested: restore.run,
+    AppRestoreRequested: restoring.run,
     ForgetAdmitted: forget.run,
     PruneAdmitted: prune.run,
     InitRequested: init.run,

@@ -28,7 +28,7 @@ select pg_advisory_xact_lock(hashtext('holdfast admission'));
 
 -- name: unfinished
 -- One whose window has ended is not started any more; the keeper ends it.
-select id, status, operation, trigger, destination_ids, device_id, configuration_id,
+select id, status, operation, trigger, destination_ids, device_id, configuration_id, app_id,
        queued_at, not_before
   from run
  where status = 'in_progress'
