@@ -147,6 +147,9 @@ back) # the same three: what is there now goes, and what was set aside is there 
     durable "$(dirname -- "$place")"
     mark "$number.back"
     ;;
+empty) # a directory: what is in it goes
+    [ ! -d "$1" ] || [ -h "$1" ] || entries gone "$1"
+    ;;
 like) # a path, its owner, its mode
     mkdir -p -- "$1"
     chown -- "$2" "$1"

@@ -78,6 +78,8 @@ class AppRestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="app_resto
     places: tuple[AppRestorePlace, ...]
     containers: tuple[str, ...] = ()
     """Those that run again, in the order in which they were started."""
+    databases: tuple[str, ...] = ()
+    """Those of them whose dump was loaded."""
     steps: tuple[AppRestoreStep, ...] = ()
     problems: tuple[str, ...] = ()
     """What stands in the way; only a dry run succeeds with any."""

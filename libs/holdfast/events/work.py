@@ -184,6 +184,9 @@ class BackupRequested(Work, frozen=True, kw_only=True):
     environment_of: tuple[str, ...] = ()
     """Containers whose environment goes into a snapshot of its own: its values are in no database
     and on no bus, so the executor asks the engine for them."""
+    found: FoundApp | None = None
+    """What a discovery said of the app: kept beside the snapshot, so that the app comes back as it
+    was, whatever has become of it."""
     system: SystemType | None = None
     """What of Holdfast itself is backed up; None: the paths.  It is one file then, which is made
     in memory, and *paths* is its name."""

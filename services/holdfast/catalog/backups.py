@@ -197,6 +197,7 @@ def _work(
         exclude_paths=excludes_of(app, configuration),
         exclude_caches=app.found is not None,
         environment_of=environment_of(app, configuration),
+        found=app.found,
         device=far_address(device),
         consistency=consistency_of(app, configuration),
     )

@@ -6,9 +6,10 @@ import msgspec
 
 from holdfast.events.work import AppRestoreRequested
 from holdfast.executor.apps import containers, remaking
+from holdfast.executor.apps.databases import KeptDump, kept_dumps
 from holdfast.executor.apps.hand import Hand, Look
 from holdfast.executor.apps.plan import Place, file_problems, places_of, sources_of
-from holdfast.executor.apps.remaking import Definition
+from holdfast.executor.apps.remaking import Definition, Kept
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.engine import (
     AppContainer,
@@ -34,12 +35,19 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """The app's containers that are there, by name, in the order in which they are started."""
     to_make: tuple[Definition, ...]
     """Those that are not there, as far as it is known how they were made."""
+    dumps: tuple[KeptDump, ...]
+    """Of the databases among the containers that will run."""
     new_volumes: tuple[str, ...]
     problems: tuple[str, ...]
 
 
-async def survey(attempt: Attempt, work: AppRestoreRequested, restic: Restic, hand: Hand) -> Survey:
-    """Look at everything; nothing is changed.  Raises SnapshotNotFoundError."""
+async def survey(
+    attempt: Attempt, work: AppRestoreRequested, restic: Restic, hand: Hand, kept: Kept
+) -> Survey:
+    """Look at everything; nothing is changed.  *kept* lies beside the snapshot.
+
+    Raises SnapshotNotFoundError.
+    """
     found = await snapshots.run(restic, SnapshotsOptions(ids=(work.restic_snapshot_id,)))
     if not found:
         raise SnapshotNotFoundError
@@ -51,15 +59,24 @@ async def survey(attempt: Attempt, work: AppRestoreRequested, restic: Restic, ha
     there: dict[str, AppContainer] = {}
     volumes: dict[str, str] = {}
     to_make: tuple[Definition, ...] = ()
+    dumps: tuple[KeptDump, ...] = ()
     if work.found.services or names:
         try:
             engine = await engine_of(attempt)
             await containers.must_answer(attempt, engine)
             there = await containers.present(attempt, engine, work.found)
             volumes = await containers.volumes(attempt, engine, names)
-            to_make = await _to_make(restic, work, there)
+            to_make = _to_make(work, there, kept.definitions)
             if to_make:
                 problems += await remaking.problems(attempt, to_make)
+            will_run = {*there, *(each.name.lstrip("/") for each in to_make)}
+            dumps = tuple(
+                each
+                for each in await kept_dumps(
+                    restic, work.backup_run_id, work.found, kept.definitions
+                )
+                if each.container in will_run
+            )
         except EngineMissingError as error:
             problems.append(f"{error.message} {error.hint}")
     places = places_of(work.found, nodes, volumes)
@@ -75,17 +92,19 @@ async def survey(attempt: Attempt, work: AppRestoreRequested, restic: Restic, ha
         engine=engine,
         there=there,
         to_make=to_make,
+        dumps=dumps,
         new_volumes=tuple(name for name in names if name not in volumes),
         problems=tuple(problems),
     )
 
 
-async def _to_make(
-    restic: Restic, work: AppRestoreRequested, there: Mapping[str, AppContainer]
+def _to_make(
+    work: AppRestoreRequested,
+    there: Mapping[str, AppContainer],
+    kept: Mapping[str, Definition],
 ) -> tuple[Definition, ...]:
     """The containers that are not there, as far as it is known how they were made."""
     missing = [each.container for each in work.found.services if each.container not in there]
-    kept = await remaking.kept(restic, work.backup_run_id) if missing else {}
     return tuple(kept[each] for each in missing if each in kept)
 
 

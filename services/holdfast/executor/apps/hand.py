@@ -81,6 +81,10 @@ class Hand:
         """As it was before."""
         await self._do("back", self._of(run_id), str(number), move.path, move.aside)
 
+    async def empty(self, path: str) -> None:
+        """A directory, if it is one, has nothing in it any more."""
+        await self._do("empty", self.folder, path)
+
     async def like(self, path: str, owner: str, mode: str) -> None:
         """A directory that is so."""
         await self._do("like", self.folder, path, owner, mode)

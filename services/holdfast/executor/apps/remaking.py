@@ -16,6 +16,7 @@ from holdfast.devices.base import Program
 from holdfast.devices.engine import Engine as Api
 from holdfast.devices.engine import open_here
 from holdfast.devices.facts import facts_of
+from holdfast.events.discovery import FoundApp
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import lines_of, runner_of
 from holdfast.executor.consistency.engine import EngineMissingError
@@ -51,6 +52,8 @@ class MountPoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     type: str
     name: str = ""
+    source: str = ""
+    """Where it is on the device."""
     destination: str
 
 
@@ -82,8 +85,17 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         return frozenset(int(port) for port in told if port.isdecimal())
 
 
-async def kept(restic: Restic, backup_run: UUID) -> dict[str, Definition]:
-    """What lies beside the snapshot of that run, by container; nothing where nothing does."""
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies beside a snapshot."""
+
+    definitions: Mapping[str, Definition] = {}
+    """By container."""
+    app: FoundApp | None = None
+    """What the app was then."""
+
+
+async def kept(restic: Restic, backup_run: UUID) -> Kept:
+    """What lies beside the snapshot of that run; nothing where nothing does."""
     tags = (DUMP, dump_tag(run_tag(backup_run)))
     found = await snapshots.run(restic, SnapshotsOptions(tags=tags))
     for each in reversed(found):
@@ -93,12 +105,13 @@ async def kept(restic: Restic, backup_run: UUID) -> dict[str, Definition]:
         async with dump.open_stream(restic, options) as chunks:
             content = b"".join([chunk async for chunk in chunks])
         told = msgspec.json.decode(content, type=Environments)
-        return {
+        definitions = {
             one.container: msgspec.json.decode(one.inspected, type=Definition)
             for one in told.containers
             if bytes(one.inspected) != b"null"
         }
-    return {}
+        return Kept(definitions=definitions, app=told.app)
+    return Kept()
 
 
 def body_of(definition: Definition) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from holdfast.events.restoring import AppRestorePlace, AppRestoreResult
 from holdfast.events.run import Failure, RunStatus
 from holdfast.events.work import AppRestoreRequested
-from holdfast.executor.apps import containers, remaking
+from holdfast.executor.apps import containers, databases, remaking
 from holdfast.executor.apps.checks import Survey, survey
 from holdfast.executor.apps.files import bring_files
 from holdfast.executor.apps.hand import Hand
@@ -24,6 +24,7 @@ from holdfast.executor.apps.plan import Place
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.apps.undoing import put_back
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.consistency.engine import Engine
 from holdfast.executor.domain import Outcome, failure_of
 from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.locks import LockWaitError, unless_locked
@@ -102,7 +103,11 @@ async def _run(attempt: Attempt, work: AppRestoreRequested, steps: Steps) -> Out
                 await put_back(attempt, hand, run_id)
     with steps.step("look at everything"):
         restic = await reach(attempt, work.address)
-        found = await survey(attempt, work, restic, hand)
+        beside = await remaking.kept(restic, work.backup_run_id)
+        if beside.app is not None:
+            # Of what was lost since, the last look at the device does not tell any more.
+            work = replace(work, found=beside.app)
+        found = await survey(attempt, work, restic, hand, beside)
     problems += found.problems
     restore = Restore(
         attempt=attempt, work=work, hand=hand, steps=steps, restic=restic, survey=found
@@ -143,6 +148,7 @@ async def _bring_back(restore: Restore) -> Outcome:
             with steps.step(f"make {definition.name.lstrip('/')}"):
                 await remaking.make(attempt, definition, _project(restore.work))
         names = _names(restore)
+        await _load_databases(restore, found.engine, places)
         for name in names:
             with steps.step(f"start {name}"):
                 await containers.start(attempt, found.engine, name)
@@ -153,6 +159,18 @@ async def _bring_back(restore: Restore) -> Outcome:
     await restore.hand.begin(replace(journal, moves=moves, result=result))
     await restore.hand.mark(restore.run_id, DONE)
     return _ended(restore.work, result)
+
+
+async def _load_databases(restore: Restore, engine: Engine, places: tuple[Place, ...]) -> None:
+    """Each alone, before anybody else can write into it."""
+    attempt, steps = restore.attempt, restore.steps
+    for path in databases.to_empty(restore.survey.dumps, places):
+        await restore.hand.empty(path)
+    for each in restore.survey.dumps:
+        with steps.step(f"start {each.container} alone"):
+            await containers.start(attempt, engine, each.container)
+        with steps.step(f"load the database of {each.container}"):
+            await databases.load(attempt, restore.work.address, restore.restic, engine, each)
 
 
 def _ended(work: AppRestoreRequested, result: AppRestoreResult | None) -> Outcome:
@@ -235,6 +253,7 @@ def _result(restore: Restore, places: tuple[Place, ...]) -> AppRestoreResult:
             for each in places
         ),
         containers=_names(restore),
+        databases=tuple(each.container for each in restore.survey.dumps),
         steps=tuple(restore.steps.done),
     )
 

@@ -12,6 +12,7 @@ import msgspec
 
 from holdfast.devices.engine import Engine, open_here
 from holdfast.devices.facts import facts_of
+from holdfast.events.discovery import FoundApp
 from holdfast.events.work import BackupRequested, BackupTarget
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import runner_of
@@ -45,6 +46,8 @@ class Environments(msgspec.Struct, frozen=True, kw_only=True):
     """What the file holds."""
 
     containers: tuple[ContainerEnvironment, ...]
+    app: FoundApp | None = None
+    """What the app was then."""
 
 
 async def keep_environments(
@@ -64,7 +67,8 @@ async def keep_environments(
         log.warning("environment_not_read", run_id=str(work.run_id), error=str(error))
         read = {}
     if read:
-        options = _options(work, Environments(containers=tuple(read.values())))
+        kept = Environments(containers=tuple(read.values()), app=work.found)
+        options = _options(work, kept)
         await with_restic(attempt, target.address, restic, lambda here: backup.run(here, options))
     return tuple(f"environment of {name}" for name in work.environment_of if name not in read)
 
