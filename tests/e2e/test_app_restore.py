@@ -65,7 +65,7 @@ def backed_up(house: House, tmp_path: Path) -> tuple[Any, Any]:
     api = house.api
     api.local("nas", tmp_path / "nas")
     assert api.post(f"/devices/{api.device()}/discover", wait="true")["status"] == "success"
-    (app,) = api.get("/apps")["apps"]
+    (app,) = wait_until(lambda: api.get("/apps")["apps"], what="the project is an app")
     run = api.back_up(api.default_configuration(app))
     assert run["status"] == "success", run
     (snapshot,) = api.snapshots(app_id=app["id"])
@@ -189,9 +189,10 @@ def test_an_app_goes_to_another_device_with_an_engine_of_its_own(
         assert shop.states() == {"running"}
         looked = house.api.post(f"/devices/{device['id']}/discover", wait="true")
         assert looked["status"] == "success"
-        assert {each["device_id"] for each in house.api.get("/apps")["apps"]} == {
-            app["device_id"],
-            device["id"],
-        }
+        homes = {app["device_id"], device["id"]}
+        wait_until(
+            lambda: {each["device_id"] for each in house.api.get("/apps")["apps"]} == homes,
+            what="it is an app of the other device, too",
+        )
     finally:
         other.stop()

@@ -82,7 +82,7 @@ def shop(nas: Machine, tmp_path: Path) -> Path:
     nas.engine.started(
         "shop-db-1",
         *labels("db"),
-        *("--user", "999", "--tmpfs", "/var/run/postgresql:mode=1777"),
+        *("--user", "999"),
         *("-v", "shop_db:/var/lib/postgresql/data"),
         *("-e", f"POSTGRES_PASSWORD={PASSWORD}", "-e", "POSTGRES_USER=shop"),
         image="postgres:15",
@@ -201,24 +201,27 @@ def test_a_dump_that_is_not_taken_leaves_all_as_it_was(
     device = api.ssh_device("nas", nas.sshd)
     assert nas.query("insert into orders (what) values ('a cat')").returncode == 0
     assert api.post(f"/devices/{device['id']}/discover", wait="true")["status"] == "success"
-    (app,) = api.get("/apps")["apps"]
+    (app,) = wait_until(lambda: api.get("/apps")["apps"], what="the project is an app")
     assert api.back_up(api.default_configuration(app))["status"] == "success"
     (snapshot,) = api.snapshots(app_id=app["id"])
     assert nas.query("insert into orders (what) values ('a dog')").returncode == 0
     # In this database's place comes one that takes nothing.
     broken = shop / "psql"
-    broken.write_text("#!/bin/sh\n[ $# -gt 6 ] && exit 0\ncat >/dev/null; echo 'ERROR:  no room'\n")
+    broken.write_text(
+        "#!/bin/sh\ncase \"$*\" in *' -c '*) exit 0 ;; esac\n"
+        "cat >/dev/null\necho 'ERROR:  no room' >&2\n"
+    )
     broken.chmod(0o755)
     nas.engine.docker("exec", "--user", "0", "shop-db-1", "rm", "/bin/psql")
     nas.engine.docker("cp", broken, "shop-db-1:/bin/psql")
 
     body = {"snapshot_id": snapshot["id"]}
-    run = api.post(f"/apps/{app['id']}/restore", body, wait="true")
+    answer = api.http.post(f"/apps/{app['id']}/restore", json=body, params={"wait": "true"})
 
-    assert run["status"] == "failed"
-    assert run["failure"]["code"] == "dump_not_taken"
-    assert "The previous state is back" in run["failure"]["message"]
-    assert "no room" in run["failure"]["detail"]
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (422, "dump_not_taken")
+    assert "The previous state is back" in problem["detail"]
+    assert "no room" in problem["cause"]
     for each in ("db", "web"):
         assert nas.engine.state(f"shop-{each}-1") == "running"
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))[-1]

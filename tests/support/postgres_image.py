@@ -61,5 +61,8 @@ def import_postgres(docker: Dockerd, root: Path) -> str:
     data = root / "var/lib/postgresql/data"
     data.mkdir(parents=True, mode=0o700)
     shutil.chown(data, 999, 999)
+    sockets = root / "var/run/postgresql"
+    sockets.mkdir(parents=True)
+    sockets.chmod(0o1777)
     docker.import_image(root, NAME)
     return NAME

@@ -36,6 +36,9 @@ LOOK_SECONDS = 0.5
 STEADY_LOOKS = 3
 """A server that is only there to make the database ends again: it must be seen so often."""
 
+GONE_LOOKS = 10
+"""One that was seen so often as ended does not come back by itself."""
+
 ANSWER_SECONDS = 20.0
 
 
@@ -144,10 +147,14 @@ async def load(
 async def _until_ready(attempt: Attempt, engine: Engine, kept: KeptDump) -> None:
     argv = engine.exec(kept.container, ("sh", "-c", kept.rule.is_ready))
     deadline = attempt.deps.monotonic() + READY_SECONDS
-    seen = 0
+    seen = gone = 0
     while seen < STEADY_LOOKS:
         asked = await ended(attempt, argv, seconds=ANSWER_SECONDS)
         seen = seen + 1 if asked.ok else 0
+        (now,) = await engine.look(attempt, [kept.container])
+        gone = 0 if now.running else gone + 1
+        if gone == GONE_LOOKS:
+            raise DatabaseNotReadyError(f"{kept.container}, which has a database, ended.")
         if attempt.deps.monotonic() > deadline:
             raise DatabaseNotReadyError(
                 f"The database in {kept.container} did not come up in {READY_SECONDS:.0f} s.",
