@@ -11,6 +11,7 @@ from holdfast.events.consistency import Consistency
 from holdfast.events.discovery import FoundApp
 from holdfast.events.limits import NO_LIMITS, Limits
 from holdfast.events.restoring import RestoreMode
+from holdfast.events.system import SystemType
 
 
 class DestinationType(StrEnum):
@@ -57,15 +58,6 @@ class FanOut(StrEnum):
     MIRROR = "mirror"
     """As ``copy``, but what is new is carried over as it is, without unsealing it, wherever
     two repositories share their master key."""
-
-
-class SystemType(StrEnum):
-    """What of Holdfast itself is backed up: the spec's words."""
-
-    DATABASE = "database"
-    """The catalog's."""
-    PLATFORM_CONFIG = "platform_config"
-    """Its settings, and the files that it was started with."""
 
 
 class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,12 +28,12 @@ from holdfast.catalog.store import (
 )
 from holdfast.catalog.store.pool import Connection
 from holdfast.events.run import Operation, RunStatus, Trigger
+from holdfast.events.system import SystemType
 from holdfast.events.views import AppView, ConfigurationView, DeviceView, PolicyView
 from holdfast.events.work import (
     BackupRequested,
     BackupTarget,
     DestinationAddress,
-    SystemType,
 )
 from holdfast.kernel.errors import ConflictError, NotFoundError
 from holdfast.kernel.ids import derived_id

@@ -24,8 +24,8 @@ from holdfast.catalog.store import (
 )
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.events.changes import Change
+from holdfast.events.system import SystemType
 from holdfast.events.views import KeepRules
-from holdfast.events.work import SystemType
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.ids import derived_id, new_id
 from holdfast.kernel.private_file import create_private

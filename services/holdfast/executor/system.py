@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from holdfast.events.queries import ReadDatabase
-from holdfast.events.work import SystemType
+from holdfast.events.system import SystemType
 from holdfast.executor.attempt import Attempt, in_thread
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret

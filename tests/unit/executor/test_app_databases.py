@@ -32,7 +32,7 @@ def service(name: str, image: str) -> FoundService:
 
 
 def snapshot(id: str, path: str) -> Snapshot:
-    return Snapshot(id=id, time=NOON, paths=(path,))
+    return Snapshot(id=id, short_id=id, time=NOON, tree="", paths=(path,))
 
 
 def test_the_newest_dump_of_each_database_is_loaded_in_the_order_of_start() -> None:

@@ -1,6 +1,6 @@
 """Holdfast itself, as what is backed up.  Pure."""
 
-from holdfast.events.work import SystemType
+from holdfast.events.system import SystemType
 
 NAMES = {
     SystemType.DATABASE: "Holdfast's database",

@@ -8,8 +8,8 @@ from holdfast.catalog.domain.configuration import Scope
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import refusals, the_row, to_struct, to_structs
 from holdfast.catalog.store.sql import load
+from holdfast.events.system import SystemType
 from holdfast.events.views import ConfigurationView
-from holdfast.events.work import SystemType
 
 SQL = load("configurations")
 
