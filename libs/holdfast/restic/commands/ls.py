@@ -113,7 +113,10 @@ _whole = msgspec.json.Decoder(Node)
 
 def _tree(line: bytes) -> str:
     try:
-        return _snapshot.decode(line).tree
+        tree = _snapshot.decode(line).tree
+        if not tree:
+            raise ResticOutputError("restic told no tree of the snapshot.")
+        return tree
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ResticOutputError(detail=f"{error}: {line[:200]!r}") from error
 

@@ -181,7 +181,7 @@ select count(*) filter (where status = 'in_progress') as active,
 
 -- name: run
 select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
-       coalesce(a.name, '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
+       coalesce(a.name, r.work ->> 'app_name', '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
        r.retry_of, r.not_before, r.admitted_at, r.claim, r.waiting_for, r.waiting_since, r.queued_at, r.started_at, r.completed_at,
        r.cancel_requested_at, r.failure, r.result,
        array(select s.id from snapshot s where s.run_id = r.id
@@ -195,7 +195,7 @@ select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
 -- name: runs
 -- A page, newest first, after a place or from the start.
 select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
-       coalesce(a.name, '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
+       coalesce(a.name, r.work ->> 'app_name', '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
        r.retry_of, r.not_before, r.admitted_at, r.claim, r.waiting_for, r.waiting_since, r.queued_at, r.started_at, r.completed_at,
        r.cancel_requested_at, r.failure, r.result,
        array(select s.id from snapshot s where s.run_id = r.id
