@@ -57,6 +57,18 @@ class FanOut(StrEnum):
     two repositories share their master key."""
 
 
+class SshHost(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that is logged in to over SSH, without what opens it."""
+
+    device_id: UUID
+    name: str
+    host: str
+    port: int = 22
+    user: str
+    host_key: str = ""
+    """As for an SFTP destination: pinned, or a fingerprint, or nothing yet."""
+
+
 class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a repository is, without what opens it."""
 
@@ -80,6 +92,8 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     sftp_host_key: str = ""
     """The pinned host key (an OpenSSH public key), or until it is known: the fingerprint that it
     must have, or nothing when the first key is to be trusted."""
+    sftp_jumps: tuple[SshHost, ...] = ()
+    """The devices through which it is reached, the first one first; none: directly."""
     config_digest: str = ""
     """By which the repository is known again without opening it; empty: not known."""
     repository_id: str = ""
@@ -90,6 +104,15 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = NO_LIMITS
     append_only: bool = False
     """Backups go through a relay that deletes and changes nothing but restic's locks."""
+
+
+class JumpLogin(msgspec.Struct, frozen=True, kw_only=True):
+    """What opens a device on the way to another.  Only ever encoded inside a sealed envelope."""
+
+    device_id: UUID
+    password: str = ""
+    private_key: str = ""
+    passphrase: str = ""
 
 
 class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,6 +131,8 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
     sftp_private_key: str = ""
     sftp_passphrase: str = ""
     """Opens the private key, if it is encrypted."""
+    jump_logins: tuple[JumpLogin, ...] = ()
+    """Of the devices on the way there; an executor is given them, they are not kept with it."""
     next_password: str = ""
     """While the repository's password is changed: the one to come."""
     old_password: str = ""
@@ -135,16 +160,11 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class DeviceAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a device is that is reached over SSH, without what opens it."""
+class DeviceAddress(SshHost, frozen=True, kw_only=True):
+    """Where a device is on which something is done, without what opens it."""
 
-    device_id: UUID
-    name: str
-    host: str
-    port: int = 22
-    user: str
-    host_key: str = ""
-    """As for an SFTP destination: pinned, or a fingerprint, or nothing yet."""
+    jumps: tuple[SshHost, ...] = ()
+    """The devices through which it is reached, the first one first; none: directly."""
     sudo: bool = False
     """Programs there run as root, which sudo must allow unasked."""
 
