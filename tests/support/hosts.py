@@ -2,16 +2,32 @@
 
 from pathlib import Path
 
+from holdfast.events.jumps import JumpLogin, SshHost
 from holdfast.events.work import DestinationSecrets, DeviceAddress
 from holdfast.kernel.ids import new_id
 from support.executor import Bench
 from support.sshd import Sshd
 
 
+def jump_host(sshd: Sshd, number: int) -> SshHost:
+    """A server on the way, as work names it."""
+    return SshHost(
+        device_id=new_id(),
+        name=f"gate-{number}",
+        host="127.0.0.1",
+        port=sshd.port,
+        user=sshd.user,
+        host_key=sshd.host_key,
+    )
+
+
 class Pi:
     """A device behind SSH whose home, cache and temporary files are this test's own."""
 
-    def __init__(self, sshd: Sshd, root: Path, *, path: str = "") -> None:
+    def __init__(
+        self, sshd: Sshd, root: Path, *, path: str = "", jumps: tuple[Sshd, ...] = ()
+    ) -> None:
+        """*jumps*: the started servers through which it is reached, the first one first."""
         self.sshd = sshd
         self.root = root
         self.cache = root / ".cache"
@@ -29,10 +45,19 @@ class Pi:
             port=sshd.port,
             user=sshd.user,
             host_key=sshd.host_key,
+            jumps=tuple(jump_host(each, number) for number, each in enumerate(jumps)),
+        )
+        self._logins = tuple(
+            JumpLogin(device_id=jump.device_id, private_key=each.private_key)
+            for jump, each in zip(self.address.jumps, jumps, strict=True)
         )
 
     def known_to(self, bench: Bench) -> "Pi":
-        secrets = DestinationSecrets(repo_password="", sftp_private_key=self.sshd.private_key)
+        secrets = DestinationSecrets(
+            repo_password="",
+            sftp_private_key=self.sshd.private_key,
+            jump_logins=self._logins,
+        )
         bench.logins[self.address.device_id] = secrets
         return self
 

@@ -12,14 +12,28 @@ from pathlib import Path
 
 import asyncssh
 
+from support.networks import Network, door
 from support.servers import Background, free_port
 
 
 class Sshd:
     """One server: its own host key, one authorized key, and the machine's files."""
 
-    def __init__(self, data: Path, *, subsystem: str = "internal-sftp") -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        subsystem: str = "internal-sftp",
+        inside: Network | None = None,
+        at: Network | None = None,
+    ) -> None:
+        """*inside* the network that it sees, and *at* the one where it listens; None: the tests'.
+
+        Where the two differ it is a way from the one into the other.
+        """
         self.data = data
+        self.inside = inside
+        self.at = at
         self.environment: tuple[str, ...] = ()
         """NAME=value for each session; before it is started."""
         self.options = ""
@@ -56,21 +70,14 @@ class Sshd:
             f"MaxStartups 100:30:200\n{subsystem}{self.options}"
             + (f"SetEnv {' '.join(self.environment)}\n" if self.environment else "")
         )
-        self._process = subprocess.Popen(
-            [
-                "setpriv",
-                "--pdeathsig",
-                "KILL",
-                "--",
-                str(sshd_binary()),
-                "-D",
-                "-E",
-                str(self.data / "log"),
-                "-f",
-                str(self.data / "config"),
-            ],
-            start_new_session=True,
-        )
+        dying = ("setpriv", "--pdeathsig", "KILL", "--")
+        sshd = (str(sshd_binary()), "-E", str(self.data / "log"), "-f", str(self.data / "config"))
+        inside = self.inside.entered if self.inside else ()
+        at = self.at.entered if self.at else ()
+        argv = (*inside, *dying, *sshd, "-D")
+        if self.inside is not self.at:
+            argv = (*at, *dying, *door(self.port, *inside, *sshd, "-i"))
+        self._process = subprocess.Popen(argv, start_new_session=True)
         self._wait()
         return self
 
@@ -119,8 +126,19 @@ class Sshd:
         while True:
             assert self._process is not None
             assert self._process.poll() is None, (self.data / "log").read_text()
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+            if self._listens():
                 return
+
+    def _listens(self) -> bool:
+        if self.at is None:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return True
+            return False
+        assert self._process is not None
+        with contextlib.suppress(OSError):  # it is just being started
+            seen = Path(f"/proc/{self._process.pid}/net/tcp").read_text()
+            return f":{self.port:04X} 00000000:0000 0A" in seen
+        return False
 
 
 def sshd_binary() -> str | None:

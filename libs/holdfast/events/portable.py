@@ -43,6 +43,8 @@ class PortableDevice(Portable, frozen=True, kw_only=True):
     ssh_port: int = 22
     ssh_user: str = ""
     ssh_host_key: str = ""
+    jump_device_id: UUID | None = None
+    """The device through which it is reached; None: directly."""
     sudo: bool = False
 
 

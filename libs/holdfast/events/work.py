@@ -9,6 +9,7 @@ import msgspec
 from holdfast.events.base import AwareTime, Work
 from holdfast.events.consistency import Consistency
 from holdfast.events.discovery import FoundApp
+from holdfast.events.jumps import JumpLogin, SshHost
 from holdfast.events.limits import NO_LIMITS, Limits
 from holdfast.events.restoring import RestoreMode
 from holdfast.events.system import SystemType
@@ -83,6 +84,8 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     sftp_host_key: str = ""
     """The pinned host key (an OpenSSH public key), or until it is known: the fingerprint that it
     must have, or nothing when the first key is to be trusted."""
+    sftp_jumps: tuple[SshHost, ...] = ()
+    """The devices through which it is reached, the first one first; none: directly."""
     config_digest: str = ""
     """By which the repository is known again without opening it; empty: not known."""
     repository_id: str = ""
@@ -111,6 +114,8 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
     sftp_private_key: str = ""
     sftp_passphrase: str = ""
     """Opens the private key, if it is encrypted."""
+    jump_logins: tuple[JumpLogin, ...] = ()
+    """Of the devices on the way there; an executor is given them, they are not kept with it."""
     next_password: str = ""
     """While the repository's password is changed: the one to come."""
     old_password: str = ""
@@ -138,16 +143,11 @@ class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class DeviceAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a device is that is reached over SSH, without what opens it."""
+class DeviceAddress(SshHost, frozen=True, kw_only=True):
+    """Where a device is on which something is done, without what opens it."""
 
-    device_id: UUID
-    name: str
-    host: str
-    port: int = 22
-    user: str
-    host_key: str = ""
-    """As for an SFTP destination: pinned, or a fingerprint, or nothing yet."""
+    jumps: tuple[SshHost, ...] = ()
+    """The devices through which it is reached, the first one first; none: directly."""
     sudo: bool = False
     """Programs there run as root, which sudo must allow unasked."""
 

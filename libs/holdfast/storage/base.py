@@ -85,12 +85,21 @@ class SftpTarget(msgspec.Struct, frozen=True, kw_only=True):
     """Opens the private key; empty when that is not encrypted."""
     keepalive_seconds: float = 10.0
     """So often it is asked whether it lives; three questions without an answer: it does not."""
+    name: str = ""
+    """What a person calls a machine on the way to another."""
+    via: "SftpTarget | None" = None
+    """The machine through which it is reached; None: directly."""
 
     @property
     def where(self) -> str:
         """The server, as a person names it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == 22 else f"{host}:{self.port}"
+
+    @property
+    def way(self) -> "tuple[SftpTarget, ...]":
+        """The machines that are logged in to, one after the other; this one is the last."""
+        return (*(self.via.way if self.via else ()), self)
 
 
 Target = S3Target | LocalTarget | SftpTarget

@@ -87,6 +87,13 @@ class NotSshError(StorageError):
     guidance = "Check the host and the port: something else may be there."
 
 
+class JumpRefusedError(StorageError):
+    """The machine in between passes no connections on."""
+
+    code = "jump_refused"
+    guidance = "Set 'AllowTcpForwarding yes' (or 'local') for this user in its sshd_config."
+
+
 class SftpOffError(StorageError):
     """The server offers no SFTP."""
 

@@ -10,6 +10,7 @@ from holdfast.kernel.errors import InvalidRequestError
 from holdfast.kernel.secret import Secret
 from holdfast.storage.base import LocalTarget, S3Target, SftpTarget, Target
 from holdfast.storage.errors import StorageError
+from holdfast.storage.registry import reachable
 from holdfast.storage.s3_address import bucket_folder, endpoint_url, is_virtual_host
 
 CONFIG = "RCLONE_CONFIG"
@@ -77,6 +78,16 @@ async def purge(
     """
     if not folder.strip("/."):
         raise ValueError("a folder of the destination is needed")
+    async with reachable(target) as near:
+        code, said = await _purged(rclone, runner, near, folder, run_id)
+    if code not in (0, NOT_FOUND):
+        raise StorageError(f"{folder} could not be deleted.", detail="\n".join(said[-10:])[:4000])
+
+
+async def _purged(
+    rclone: Path, runner: Runner, target: Target, folder: str, run_id: str
+) -> tuple[int, list[str]]:
+    """rclone's exit code, and what it said."""
     remote = await remote_of(target, rclone, runner)
     program = Program(
         argv=(str(rclone), "purge", "--retries", "1", "--", f"{remote.path}/{folder}"),
@@ -85,9 +96,7 @@ async def purge(
     )
     async with runner.start(program) as process:
         said = [line.decode(errors="backslashreplace") async for line in process.error_lines()]
-        code = await process.wait()
-    if code not in (0, NOT_FOUND):
-        raise StorageError(f"{folder} could not be deleted.", detail="\n".join(said[-10:])[:4000])
+        return await process.wait(), said
 
 
 def _s3(target: S3Target) -> Secret:

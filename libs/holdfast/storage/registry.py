@@ -25,11 +25,23 @@ def open_backend(target: Target) -> Backend:
             return SftpBackend(target)
 
 
-async def host_key_of(host: str, port: int, wanted: str) -> str:
+async def host_key_of(host: str, port: int, wanted: str, via: SftpTarget | None = None) -> str:
     """The SFTP server's host key, as it is to be pinned: see ``sftp_connection.host_key_of``."""
     from holdfast.storage import sftp_connection
 
-    return await sftp_connection.host_key_of(host, port, wanted)
+    return await sftp_connection.host_key_of(host, port, wanted, via)
+
+
+@asynccontextmanager
+async def reachable(target: Target) -> AsyncIterator[Target]:
+    """*target* for a program that logs in by itself: see ``sftp_connection.reachable``."""
+    if not isinstance(target, SftpTarget) or target.via is None:
+        yield target
+        return
+    from holdfast.storage import sftp_connection
+
+    async with sftp_connection.reachable(target) as near:
+        yield near
 
 
 def open_objects(target: Target) -> AbstractAsyncContextManager[Objects]:

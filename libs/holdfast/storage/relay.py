@@ -27,7 +27,8 @@ from holdfast.devices.base import DeviceLostError, Process, Program, Runner
 from holdfast.kernel.secret import Secret
 from holdfast.storage.base import LocalTarget, Target
 from holdfast.storage.errors import StorageError, StorageFullError
-from holdfast.storage.rclone import remote_of
+from holdfast.storage.rclone import Remote, remote_of
+from holdfast.storage.registry import reachable
 
 T = TypeVar("T")
 
@@ -165,7 +166,22 @@ async def open_relay(
     rclone: Path, runner: Runner, target: Target, *, append_only: bool, run_id: str = ""
 ) -> AsyncIterator[Relay]:
     """A relay to *target* while the block lasts.  Raises RelayError when it does not start."""
-    remote = await remote_of(target, rclone, runner)
+    async with (
+        reachable(target) as near,
+        _serving(
+            rclone, runner, await remote_of(near, rclone, runner), append_only, run_id
+        ) as relay,
+    ):
+        yield relay
+        if isinstance(target, LocalTarget):
+            # rclone does not: a snapshot that was told of must outlive a power cut.
+            await asyncio.to_thread(os.sync)
+
+
+@contextlib.asynccontextmanager
+async def _serving(
+    rclone: Path, runner: Runner, remote: Remote, append_only: bool, run_id: str
+) -> AsyncIterator[Relay]:
     password = Secret(secrets.token_urlsafe(32))
     program = Program(
         argv=(
@@ -185,9 +201,6 @@ async def open_relay(
         draining = asyncio.create_task(_drain(lines, log))
         try:
             yield Relay(address, password, process, log)
-            if isinstance(target, LocalTarget):
-                # rclone does not: a snapshot that was told of must outlive a power cut.
-                await asyncio.to_thread(os.sync)
         finally:
             draining.cancel()
             await asyncio.gather(draining, return_exceptions=True)

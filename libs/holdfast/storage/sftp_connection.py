@@ -5,10 +5,12 @@ Only what the destination itself says counts: no ssh_config, agent or known_host
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import asyncssh
+from msgspec.structs import replace
 
+from holdfast.kernel.errors import HoldfastError
 from holdfast.storage.base import SftpTarget
 from holdfast.storage.errors import HostKeyChangedError, HostKeyInvalidError, PrivateKeyError
 from holdfast.storage.sftp_errors import connecting_error
@@ -40,6 +42,8 @@ RSA = ("rsa-sha2-256", "rsa-sha2-512", "ssh-rsa")
 
 FINGERPRINT = "SHA256:"
 
+LOOPBACK = "127.0.0.1"
+
 
 class Pinned(asyncssh.SSHClient):
     """Sees the key that the server shows in place of the pinned one."""
@@ -54,9 +58,57 @@ class Pinned(asyncssh.SSHClient):
         return False
 
 
+Tunnel = asyncssh.SSHClientConnection | None
+"""What a connection goes through; None: nothing."""
+
+
 @asynccontextmanager
 async def connected(target: SftpTarget) -> AsyncIterator[asyncssh.SSHClientConnection]:
-    """A connection that is logged in.  Raises the StorageError that fits."""
+    """A connection that is logged in.
+
+    Raises the StorageError that fits; of a machine on the way there it names that machine.
+    """
+    async with tunnel_to(target.via) as tunnel, _direct(target, tunnel) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def tunnel_to(via: SftpTarget | None) -> AsyncIterator[Tunnel]:
+    """A connection to the last machine on a way, if there is any.  Raises as ``connected``."""
+    tunnel: Tunnel = None
+    async with AsyncExitStack() as stack:
+        for hop in via.way if via else ():
+            try:
+                tunnel = await stack.enter_async_context(_direct(hop, tunnel))
+            except HoldfastError as error:
+                error.message = f"Jump host {hop.name}: {error.message}"
+                raise
+        yield tunnel
+
+
+@asynccontextmanager
+async def reachable(target: SftpTarget) -> AsyncIterator[SftpTarget]:
+    """*target* as somebody reaches it who knows no way but the direct one.
+
+    What is behind other machines has a port on this one's loopback while the block lasts.
+    """
+    if target.via is None:
+        yield target
+        return
+    async with tunnel_to(target.via) as tunnel:
+        if tunnel is None:
+            raise AssertionError("a way has a machine at its end")
+        listener = await tunnel.forward_local_port(LOOPBACK, 0, target.host, target.port)
+        try:
+            yield replace(target, host=LOOPBACK, port=listener.get_port(), via=None)
+        finally:
+            listener.close()
+
+
+@asynccontextmanager
+async def _direct(
+    target: SftpTarget, tunnel: Tunnel
+) -> AsyncIterator[asyncssh.SSHClientConnection]:
     pinned, keys = read_host_key(target.host_key), _client_keys(target)
     client = Pinned()
     try:
@@ -64,6 +116,7 @@ async def connected(target: SftpTarget) -> AsyncIterator[asyncssh.SSHClientConne
             lambda: client,
             target.host,
             target.port,
+            tunnel=tunnel or (),
             username=target.user,
             password=target.password.reveal() or None,
             client_keys=keys,
@@ -98,8 +151,8 @@ async def connected(target: SftpTarget) -> AsyncIterator[asyncssh.SSHClientConne
             connection.abort()
 
 
-async def host_key_of(host: str, port: int, wanted: str = "") -> str:
-    """The server's host key, as an OpenSSH public key.
+async def host_key_of(host: str, port: int, wanted: str = "", via: SftpTarget | None = None) -> str:
+    """The server's host key, as an OpenSSH public key; it is asked through *via*.
 
     *wanted* may be such a key, which is taken as it is, or a fingerprint: then the server must
     have a key with it.  Empty, its best key is trusted.  Raises HostKeyChangedError when no
@@ -108,11 +161,12 @@ async def host_key_of(host: str, port: int, wanted: str = "") -> str:
     if wanted and not wanted.startswith(FINGERPRINT):
         return public_line(read_host_key(wanted))
     shown: dict[str, None] = {}
-    for kind in KEY_KINDS:
-        key = await _shown_key(host, port, kind)
-        if not wanted or key.get_fingerprint() == wanted:
-            return public_line(key)
-        shown[key.get_fingerprint()] = None
+    async with tunnel_to(via) as tunnel:
+        for kind in KEY_KINDS:
+            key = await _shown_key(host, port, kind, tunnel)
+            if not wanted or key.get_fingerprint() == wanted:
+                return public_line(key)
+            shown[key.get_fingerprint()] = None
     raise HostKeyChangedError(
         f"{host} has the host keys {', '.join(shown)}, and not the given {wanted}."
     )
@@ -131,13 +185,17 @@ def public_line(key: asyncssh.SSHKey) -> str:
     return " ".join(key.export_public_key().decode().split()[:2])
 
 
-async def _shown_key(host: str, port: int, kind: str) -> asyncssh.SSHKey:
+async def _shown_key(host: str, port: int, kind: str, tunnel: Tunnel) -> asyncssh.SSHKey:
     """The host key of this kind, or if the server has none, its best."""
     target = SftpTarget(host=host, port=port, user="", path="", host_key="")
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             key = await asyncssh.get_server_host_key(
-                host, port, server_host_key_algs=_algorithms(kind), config=[]
+                host,
+                port,
+                tunnel=tunnel or (),
+                server_host_key_algs=_algorithms(kind),
+                config=[],
             )
     except (OSError, asyncssh.Error) as error:
         raise connecting_error(error, target) from error

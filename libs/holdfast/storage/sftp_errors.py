@@ -12,6 +12,7 @@ from holdfast.storage.errors import (
     EndpointTimeoutError,
     HostKeyChangedError,
     HostNotFoundError,
+    JumpRefusedError,
     NotSshError,
     PathMissingError,
     PathNotWritableError,
@@ -21,6 +22,7 @@ from holdfast.storage.errors import (
 )
 
 FULL = asyncssh.SFTPNoSpaceOnFilesystem | asyncssh.SFTPQuotaExceeded
+PROHIBITED, NOT_REACHED = asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED, asyncssh.OPEN_CONNECT_FAILED
 LOST = asyncssh.SFTPConnectionLost | asyncssh.SFTPNoConnection
 
 
@@ -44,6 +46,14 @@ def connecting_error(error: BaseException, target: SftpTarget) -> StorageError:
             return NotSshError(f"{where} does not speak SSH.", detail=detail)
         case asyncssh.ConnectionLost() | ConnectionResetError():
             return ConnectionLostError(f"{where} breaks the connection off.", detail=detail)
+        case asyncssh.ChannelOpenError() if target.via and error.code == PROHIBITED:
+            return JumpRefusedError(
+                f"Jump host {target.via.name} passes no connection on to {where}.", detail=detail
+            )
+        case asyncssh.ChannelOpenError() if target.via and error.code == NOT_REACHED:
+            return EndpointTimeoutError(
+                f"Jump host {target.via.name} cannot reach {where}.", detail=detail
+            )
         case asyncssh.ChannelOpenError():
             return SftpOffError(f"{where} gives no SFTP to {target.user}.", detail=detail)
         case OSError():

@@ -29,6 +29,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     private_key: str = ""
     passphrase: str = ""
     keepalive_seconds: float
+    name: str = ""
+    via: "Ticket | None" = None
 
     def target(self) -> SftpTarget:
         """As the connection wants it; the path is restic's business."""
@@ -42,12 +44,18 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
             private_key=Secret(self.private_key),
             passphrase=Secret(self.passphrase),
             keepalive_seconds=self.keepalive_seconds,
+            name=self.name,
+            via=self.via.target() if self.via else None,
         )
 
 
 def ticket_of(target: SftpTarget) -> Secret:
     """What the bridge needs to reach *target*."""
-    ticket = Ticket(
+    return Secret(msgspec.json.encode(_ticket(target)).decode())
+
+
+def _ticket(target: SftpTarget) -> Ticket:
+    return Ticket(
         host=target.host,
         port=target.port,
         user=target.user,
@@ -56,8 +64,9 @@ def ticket_of(target: SftpTarget) -> Secret:
         private_key=target.private_key.reveal(),
         passphrase=target.passphrase.reveal(),
         keepalive_seconds=target.keepalive_seconds,
+        name=target.name,
+        via=_ticket(target.via) if target.via else None,
     )
-    return Secret(msgspec.json.encode(ticket).decode())
 
 
 def read_ticket(environ: Mapping[str, str]) -> SftpTarget:

@@ -41,6 +41,7 @@ async def bring_in(
     """
     now = deps.now()
     await policies.lock(connection)
+    await devices.lock_ways(connection)
     file = checked(file, deps.settings.timezone)
     here = await portable.read(connection, deps.instance_id, now)
     opened = await _opened(connection, here, deps)
@@ -70,6 +71,7 @@ async def bring_in(
         and (login := secrets.get(file_id) or opened.get(step.renames or step.item.id))
     }
     await portable.write(connection, plan, sealed, maintained, logins, now)
+    await devices.check_ways(connection)
     await _tell(connection, plan, now)
     return plan
 

@@ -1,11 +1,13 @@
 """From a destination's address and secrets to what restic and storage take."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from holdfast.events.jumps import SshHost
 from holdfast.events.limits import Compression
 from holdfast.events.work import (
     DestinationAddress,
@@ -27,6 +29,21 @@ from holdfast.storage.s3_lock import S3Vault
 from holdfast.storage.sftp_ticket import COMMAND, ENVIRONMENT, TICKET, ticket_of
 
 VIRTUAL_HOST = {S3Addressing.AUTO: None, S3Addressing.PATH: False, S3Addressing.VIRTUAL: True}
+
+
+class DeviceNotTestedError(HoldfastError):
+    """The device's host key is not known: whoever answers there would be trusted."""
+
+    code = "device_not_tested"
+    guidance = "Test the device first; that pins its host key."
+    status = 409
+
+
+class WayChangedError(HoldfastError):
+    """The way to the device was changed after this run was queued."""
+
+    code = "way_changed"
+    guidance = "Start it again."
 
 
 class UnsupportedDestinationError(HoldfastError):
@@ -75,32 +92,70 @@ def repository_of(
     )
 
 
-async def pinned(address: DestinationAddress) -> DestinationAddress:
+async def pinned(address: DestinationAddress, secrets: DestinationSecrets) -> DestinationAddress:
     """*address* with the host key that its SFTP server must show from now on.
 
     Raises HostKeyChangedError when the server has not the one that is wanted.
     """
     if address.type is not DestinationType.SFTP:
         return address
-    key = await host_key_of(address.sftp_host, address.sftp_port, address.sftp_host_key)
+    key = await host_key_of(
+        address.sftp_host,
+        address.sftp_port,
+        address.sftp_host_key,
+        _way(address.sftp_jumps, secrets),
+    )
     return replace(address, sftp_host_key=key)
 
 
 async def login_of(device: DeviceAddress, secrets: DestinationSecrets) -> SftpTarget:
     """How a device is reached, with the host key that it must show from now on.
 
-    Raises HostKeyChangedError when it has not the one that is wanted.
+    Raises HostKeyChangedError when it has not the one that is wanted, and what ``_way`` raises.
     """
+    via = _way(device.jumps, secrets)
     return SftpTarget(
         host=device.host,
         port=device.port,
         user=device.user,
         path="",
-        host_key=await host_key_of(device.host, device.port, device.host_key),
+        host_key=await host_key_of(device.host, device.port, device.host_key, via),
         password=Secret(secrets.sftp_password),
         private_key=Secret(secrets.sftp_private_key),
         passphrase=Secret(secrets.sftp_passphrase),
+        via=via,
     )
+
+
+def _way(jumps: Sequence[SshHost], secrets: DestinationSecrets) -> SftpTarget | None:
+    """The last of the machines on the way, which has the others before it.
+
+    Raises DeviceNotTestedError for one that may be anybody, WayChangedError.
+    """
+    logins = {each.device_id: each for each in secrets.jump_logins}
+    via: SftpTarget | None = None
+    for jump in jumps:
+        if jump.device_id not in logins:
+            raise WayChangedError(f"There is no login for the jump host {jump.name}.")
+        if not jump.host_key or jump.host_key.startswith("SHA256:"):
+            raise DeviceNotTestedError(
+                f"The host key of the jump host {jump.name} is not known.",
+                guidance=f"Test the device {jump.name} first; that pins its host key.",
+            )
+        login = logins[jump.device_id]
+        via = SftpTarget(
+            host=jump.host,
+            port=jump.port,
+            user=jump.user,
+            path="",
+            host_key=jump.host_key,
+            password=Secret(login.password),
+            private_key=Secret(login.private_key),
+            passphrase=Secret(login.passphrase),
+            name=jump.name,
+            via=via,
+        )
+    return via
 
 
 def vault_of(address: DestinationAddress, secrets: DestinationSecrets) -> S3Vault:
@@ -122,6 +177,11 @@ def secrets_in(secrets: DestinationSecrets) -> tuple[Secret, ...]:
         secrets.sftp_password,
         secrets.sftp_private_key,
         secrets.sftp_passphrase,
+        *(
+            word
+            for each in secrets.jump_logins
+            for word in (each.password, each.private_key, each.passphrase)
+        ),
     )
     return tuple(Secret(each) for each in hidden if each)
 
@@ -168,4 +228,5 @@ def target_of(
                 password=Secret(secrets.sftp_password),
                 private_key=Secret(secrets.sftp_private_key),
                 passphrase=Secret(secrets.sftp_passphrase),
+                via=_way(address.sftp_jumps, secrets),
             )

@@ -17,7 +17,7 @@ import msgspec
 from holdfast.events.work import DestinationAddress, DestinationType, DeviceAddress
 from holdfast.executor.attempt import Attempt, in_thread
 from holdfast.executor.reach import append_only
-from holdfast.executor.repositories import login_of
+from holdfast.executor.repositories import DeviceNotTestedError, login_of
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Repository, Restic
 from holdfast.restic.commands import version
@@ -32,14 +32,6 @@ T = TypeVar("T")
 
 SOME_PACKS_BYTES = 64 * 1024 * 1024
 """With less left, an upload that failed for no given reason failed for lack of space."""
-
-
-class DeviceNotTestedError(HoldfastError):
-    """The device's host key is not known: whoever answers there would be trusted."""
-
-    code = "device_not_tested"
-    guidance = "Test the device first; that pins its host key."
-    status = 409
 
 
 class SudoRefusedError(HoldfastError):

@@ -74,6 +74,7 @@ DESTINATION_FAULTS = frozenset(
         "private_key_unreadable",
         "repository_missing",
         "sftp_off",
+        "jump_refused",
         "tls_failed",
         "wrong_region",
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from msgspec.structs import replace
@@ -11,7 +12,7 @@ from holdfast.catalog.answers.policies import answer_list_policies
 from holdfast.catalog.answers.portable import answer_export_settings
 from holdfast.catalog.answers.schedules import answer_list_schedules
 from holdfast.catalog.deps import Deps
-from holdfast.events.portable import Export, PortableDestination
+from holdfast.events.portable import Export, PortableDestination, PortableDevice
 from holdfast.events.queries import (
     ExportSettings,
     GetDestination,
@@ -24,7 +25,7 @@ from holdfast.events.work import DestinationSecrets, DestinationType, LockMode, 
 from holdfast.kernel.errors import InvalidRequestError
 from holdfast.kernel.ids import new_id
 from support.catalog import Clock, opened_catalog, published
-from support.portable import exported, furnished, imported, without_moment
+from support.portable import NOBODY, exported, furnished, imported, without_moment
 from support.servers import PostgresServer
 
 pytestmark = pytest.mark.postgres
@@ -198,6 +199,46 @@ async def test_a_file_that_breaks_a_rule_changes_nothing(
 
     now, _ = await exported(deps)
     assert without_moment(now) == without_moment(file)
+
+
+def behind(name: str, jump: UUID | None = None) -> PortableDevice:
+    return PortableDevice(
+        id=new_id(), created_at=NOBODY.exported_at, name=name, type="ssh", site="main",
+        ssh_host=f"{name}.lan", ssh_user="backup", jump_device_id=jump,
+    )  # fmt: skip
+
+
+async def test_the_ways_to_devices_are_carried_in_any_order(deps: Deps, other: Deps) -> None:
+    door = behind("door")
+    gate = behind("gate", door.id)
+    pi = behind("pi", gate.id)
+    logins = {
+        each.id: DestinationSecrets(repo_password="", sftp_password="p")
+        for each in (pi, gate, door)
+    }
+    file = replace((await exported(deps))[0], devices=(pi, gate, door))
+
+    await imported(other, file, logins)
+    again, secrets = await exported(other)
+
+    assert {each for each in again.devices if each.type == "ssh"} == {pi, gate, door}
+    assert secrets == logins
+
+
+async def test_a_ring_in_a_file_or_made_by_it_is_refused(deps: Deps) -> None:
+    door = behind("door")
+    gate = behind("gate", door.id)
+    file = replace((await exported(deps))[0], devices=(door, gate))
+    ring = replace(file, devices=(replace(door, jump_device_id=gate.id), gate))
+
+    with pytest.raises(InvalidRequestError, match="in a circle: door, gate"):
+        await imported(deps, ring, {})
+    gone = replace(file, devices=(gate,))
+    (entry,) = [each for each in (await imported(deps, gone, {})).entries if each.name == "gate"]
+    assert (entry.verdict, entry.reason) == (
+        Verdict.CONFLICT,
+        "The device on the way to it is not in the file.",
+    )
 
 
 async def test_an_imported_bucket_keeps_its_lock_and_its_second_pair_of_keys(other: Deps) -> None:

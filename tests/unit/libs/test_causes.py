@@ -59,6 +59,7 @@ STAYS = {
     storage.PrivateKeyError,
     storage.NotSshError,
     storage.SftpOffError,
+    storage.JumpRefusedError,
 }
 
 

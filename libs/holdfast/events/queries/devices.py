@@ -23,6 +23,8 @@ class CreateDevice(Query[views.DeviceView], frozen=True, kw_only=True):
     ssh_user: str = ""
     ssh_host_key: str = ""
     """A public key or its fingerprint; empty: the first one that is seen is trusted."""
+    jump_device_id: UUID | None = None
+    """Through which it is reached."""
     sudo: bool = False
     sealed_secrets: bytes = b""
     """``DestinationSecrets`` with what opens it, sealed to the catalog."""
@@ -57,6 +59,8 @@ class UpdateDevice(Query[views.DeviceView], frozen=True, kw_only=True):
     ssh_user: str | UnsetType = UNSET
     ssh_host_key: str | UnsetType = UNSET
     """Empty: what the device shows at the next test is trusted."""
+    jump_device_id: UUID | UnsetType | None = UNSET
+    """None: it is reached directly."""
     sudo: bool | UnsetType = UNSET
     sealed_secrets: bytes = b""
     """Empty: they stay."""

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from holdfast.events.base import AwareTime
 from holdfast.events.discovery import DataKind, FoundApp
+from holdfast.events.jumps import SshHost
 from holdfast.events.run import DeviceProbeResult
 from holdfast.events.views.base import View
 
@@ -23,6 +24,10 @@ class DeviceView(View, frozen=True, kw_only=True):
     """The public key that the device must show."""
     ssh_host_key_fingerprint: str | None = None
     """Of that key, as SSH programs show it: ``SHA256:…``."""
+    jump_device_id: UUID | None = None
+    """The device through which it is reached; None: directly."""
+    jumps: tuple[SshHost, ...] = ()
+    """The whole way there, the first device first."""
     sudo: bool = False
     facts: DeviceProbeResult | None = None
     """What the last test found; None: none has succeeded yet."""

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.device import (
@@ -10,6 +11,7 @@ from holdfast.catalog.domain.device import (
     SSH,
     address_of,
     changed_device,
+    checked_jump,
     checked_login,
     new_device,
 )
@@ -43,7 +45,9 @@ async def answer_create_device(query: CreateDevice, deps: Deps) -> DeviceView:
     device = new_device(query, blank)
     sealed = _sealed(device.id, query.sealed_secrets, deps) if device.type == SSH else None
     async with transaction(deps.pool) as connection:
+        await _checked_way(connection, device)
         await devices.add(connection, device, sealed)
+        await devices.check_ways(connection)
         return await _found(connection, device.id)
 
 
@@ -65,10 +69,16 @@ async def answer_update_device(query: UpdateDevice, deps: Deps) -> DeviceView:
     if query.sealed_secrets:
         sealed = _sealed(query.device_id, query.sealed_secrets, deps)
     async with transaction(deps.pool) as connection:
+        if query.jump_device_id is not UNSET:
+            await devices.lock_ways(connection)  # before the row, as everybody does
         device = await devices.lock(connection, query.device_id)
         if device is None:
             raise _missing(query.device_id)
-        await devices.update(connection, changed_device(device, query), sealed)
+        changed = changed_device(device, query)
+        if query.jump_device_id is not UNSET:
+            await _checked_way(connection, changed)
+        await devices.update(connection, changed, sealed)
+        await devices.check_ways(connection)
         return await _found(connection, query.device_id)
 
 
@@ -101,6 +111,11 @@ async def answer_remove_device(query: RemoveDevice, deps: Deps) -> Done:
             raise _missing(query.device_id)
         await devices.remove(connection, query.device_id)
     return Done()
+
+
+async def _checked_way(connection: Connection, device: DeviceView) -> None:
+    if device.jump_device_id is not None:
+        checked_jump(device, await devices.find(connection, device.jump_device_id))
 
 
 def _sealed(device_id: UUID, envelope: bytes, deps: Deps) -> bytes:

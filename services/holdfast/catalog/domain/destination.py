@@ -88,6 +88,10 @@ def _new_destination(query: AddDestination) -> NewDestination:
 def checked_secrets(type_: DestinationType, secrets: DestinationSecrets) -> DestinationSecrets:
     """*secrets* if all that *type_* needs is there; the password may be empty: one is made."""
     for field, value in msgspec.structs.asdict(secrets).items():
+        if field == "jump_logins":
+            if value:
+                raise InvalidRequestError("jump_logins are those of the devices on the way.")
+            continue
         if field == "sftp_private_key":
             checked_text(value, "private_key", longest=LONGEST_KEY)
             continue

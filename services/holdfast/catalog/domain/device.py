@@ -23,7 +23,8 @@ def new_device(query: CreateDevice, device: DeviceView) -> DeviceView:
     """
     device = replace(device, name=checked_name(query.name), type=query.type)
     if query.type == LOCAL:
-        if query.ssh_host or query.ssh_user or query.ssh_host_key or query.sealed_secrets:
+        ssh = (query.ssh_host, query.ssh_user, query.ssh_host_key, query.jump_device_id)
+        if any(ssh) or query.sealed_secrets:
             raise InvalidRequestError("type: 'local' has no SSH address.", guidance=_NOT_SSH)
         return device
     if query.type != SSH:
@@ -38,6 +39,7 @@ def new_device(query: CreateDevice, device: DeviceView) -> DeviceView:
         ssh_port=checked_port(query.ssh_port),
         ssh_user=checked_name(query.ssh_user, "user"),
         ssh_host_key=checked_host_key(query.ssh_host_key),
+        jump_device_id=query.jump_device_id,
         sudo=query.sudo,
     )
 
@@ -50,7 +52,8 @@ def changed_device(device: DeviceView, query: UpdateDevice) -> DeviceView:
     """
     if query.name is not UNSET:
         device = replace(device, name=checked_name(query.name))
-    ssh = (query.ssh_host, query.ssh_port, query.ssh_user, query.ssh_host_key, query.sudo)
+    where = (query.ssh_host, query.ssh_port, query.ssh_host_key, query.jump_device_id)
+    ssh = (*where, query.ssh_user, query.sudo)
     if all(each is UNSET for each in ssh) and not query.sealed_secrets:
         return device
     if device.type != SSH:
@@ -65,9 +68,24 @@ def changed_device(device: DeviceView, query: UpdateDevice) -> DeviceView:
         device = replace(device, ssh_user=checked_name(query.ssh_user, "user"))
     if query.ssh_host_key is not UNSET:
         device = replace(device, ssh_host_key=checked_host_key(query.ssh_host_key))
+    if query.jump_device_id is not UNSET:
+        device = replace(device, jump_device_id=query.jump_device_id)
     if query.sudo is not UNSET:
         device = replace(device, sudo=query.sudo)
     return device
+
+
+def checked_jump(device: DeviceView, jump: DeviceView | None) -> None:
+    """Refuse what cannot be a way to *device*.  Raises InvalidRequestError."""
+    if device.jump_device_id is None:
+        return
+    if jump is None:
+        raise InvalidRequestError("jump_device_id: there is no such device.")
+    if jump.type != SSH:
+        raise InvalidRequestError(
+            f"jump_device_id: {jump.name} is not reached over SSH.",
+            guidance="Name a device of type 'ssh', or none: an executor reaches it directly.",
+        )
 
 
 def checked_login(secrets: DestinationSecrets) -> DestinationSecrets:
@@ -99,5 +117,6 @@ def address_of(device: DeviceView) -> DeviceAddress:
         port=device.ssh_port or 22,
         user=device.ssh_user,
         host_key=device.ssh_host_key or "",
+        jumps=device.jumps,
         sudo=device.sudo,
     )

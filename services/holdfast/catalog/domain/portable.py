@@ -135,6 +135,12 @@ class Planner:
         )
 
     def _device(self, item: PortableDevice) -> Step[PortableDevice]:
+        jump = item.jump_device_id
+        if jump is not None and jump not in self._ids:
+            return self._left_out("device", item, "The device on the way to it is not in the file.")
+        item = msgspec.structs.replace(
+            item, jump_device_id=None if jump is None else self._ids[jump]
+        )
         here = self._known(item, self._here.devices, lambda each: each.name)
         used = here is not None and any(each.device_id == here.id for each in self._here.apps)
         step = self._step("device", item, here, takes_id=not used, willing=self._fresh)
@@ -280,12 +286,17 @@ def _differences(item: P, here: P) -> tuple[str, ...]:
 
 
 def _with_device_renamed(here: Export, old: UUID, new: UUID) -> Export:
-    """As it is once the device has its new id: its destinations follow."""
+    """As it is once the device has its new id: its destinations follow, and those
+    that are reached through it."""
     destinations = tuple(
         msgspec.structs.replace(each, local_device_id=new) if each.local_device_id == old else each
         for each in here.destinations
     )
-    return msgspec.structs.replace(here, destinations=destinations)
+    devices = tuple(
+        msgspec.structs.replace(each, jump_device_id=new) if each.jump_device_id == old else each
+        for each in here.devices
+    )
+    return msgspec.structs.replace(here, destinations=destinations, devices=devices)
 
 
 def _with_destination_renamed(here: Export, old: UUID, new: UUID) -> Export:

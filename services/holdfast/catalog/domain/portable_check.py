@@ -1,5 +1,7 @@
 """A file from outside, checked by the rules that a person's own requests are held to."""
 
+from uuid import UUID
+
 from msgspec.structs import replace
 
 from holdfast.catalog.domain import policy as policy_rules
@@ -29,7 +31,7 @@ def checked(file: Export, default_timezone: str) -> Export:
     checked_version(file)
     return replace(
         file,
-        devices=tuple(_device(each) for each in file.devices),
+        devices=_in_order(tuple(_device(each) for each in file.devices)),
         destinations=tuple(_destination(each, default_timezone) for each in file.destinations),
         policies=tuple(_policy(each, default_timezone) for each in file.policies),
         apps=tuple(_app(each) for each in file.apps),
@@ -37,10 +39,29 @@ def checked(file: Export, default_timezone: str) -> Export:
     )
 
 
+def _in_order(devices: tuple[PortableDevice, ...]) -> tuple[PortableDevice, ...]:
+    """Each after the one that it is reached through."""
+    ordered: dict[UUID, PortableDevice] = {}
+    left = {each.id: each for each in devices}
+    types = {each.id: each.type for each in devices}
+    while left:
+        ready = [each for each in left.values() if each.jump_device_id not in left]
+        if not ready:
+            names = ", ".join(sorted(each.name for each in left.values()))
+            raise InvalidRequestError(f"Devices are reached in a circle: {names}.")
+        for each in ready:
+            if each.jump_device_id and types.get(each.jump_device_id) == LOCAL:
+                raise InvalidRequestError(
+                    f"device {each.name!r}: its jump host is not reached over SSH."
+                )
+            ordered[each.id] = left.pop(each.id)
+    return tuple(ordered.values())
+
+
 def _device(device: PortableDevice) -> PortableDevice:
     name = checked_name(device.name, "device")
     if device.type == LOCAL:
-        return replace(device, name=name)
+        return replace(device, name=name, jump_device_id=None)
     if device.type != SSH:
         raise InvalidRequestError(f"device {name!r}: {device.type!r} is not a kind of device.")
     return replace(

@@ -54,6 +54,8 @@ create table device (
     ssh_user   text not null default '',
     -- Pinned; until it is known the fingerprint that it must have, or nothing.
     ssh_host_key   text not null default '',
+    -- Through which it is reached; null: directly.
+    jump_device_id uuid references device on update cascade,
     sudo       boolean not null default false,
     sealed_secrets bytea,
     -- What the last good test found.
@@ -66,6 +68,20 @@ create table device (
     unprotected text[] not null default '{}',
     created_at timestamptz not null
 );
+
+-- The devices through which each is reached: step 1 is the last of them.  Longer ways than may
+-- be, or rings, end at one step more than may be.
+create view jump as
+    with recursive way as (
+        select id as device_id, jump_device_id as id, 1 as step
+          from device where jump_device_id is not null
+        union all
+        select w.device_id, d.jump_device_id, w.step + 1
+          from way w join device d on d.id = w.id
+         where d.jump_device_id is not null and w.step < 6)
+    select w.device_id, w.step, d.id, d.name, d.ssh_host, d.ssh_port, d.ssh_user, d.ssh_host_key,
+           d.sealed_secrets
+      from way w join device d on d.id = w.id;
 
 create table app (
     id         uuid primary key,

@@ -12,9 +12,13 @@ from holdfast.catalog.store.rows import refusals, still_used
 from holdfast.catalog.store.sql import load
 from holdfast.events.run import DeviceProbeResult
 from holdfast.events.views import DeviceView
+from holdfast.kernel.errors import ConflictError, InvalidRequestError
 from holdfast.storage.base import fingerprint_of
 
 SQL = load("devices")
+
+MOST_JUMPS = 5
+"""One less than the steps at which the view of them ends."""
 
 
 async def add(connection: Connection, device: DeviceView, sealed: bytes | None) -> None:
@@ -33,6 +37,7 @@ async def add(connection: Connection, device: DeviceView, sealed: bytes | None) 
             device.sudo,
             sealed,
             device.created_at,
+            device.jump_device_id,
         )
 
 
@@ -84,7 +89,41 @@ async def update(connection: Connection, device: DeviceView, sealed: bytes | Non
             device.ssh_host_key or "",
             device.sudo,
             sealed,
+            device.jump_device_id,
         )
+
+
+async def lock_ways(connection: Connection) -> None:
+    """Nobody else changes how a device is reached before the transaction ends."""
+    await connection.execute(SQL["lock_ways"])
+
+
+async def check_ways(connection: Connection) -> None:
+    """Raises InvalidRequestError when a device is reached through itself, or too many others."""
+    far = [row["name"] for row in await connection.fetch(SQL["too_far"])]
+    if far:
+        raise InvalidRequestError(
+            f"jump_device_id: {', '.join(far)} would be reached in a circle, or through more than "
+            f"{MOST_JUMPS} devices.",
+            guidance="Name a device that is reached without this one.",
+        )
+
+
+async def reached_through(connection: Connection, device_id: UUID) -> tuple[str, ...]:
+    """The names of the devices that are reached through it."""
+    rows = await connection.fetch(SQL["reached_through"], device_id)
+    return tuple(row["name"] for row in rows)
+
+
+async def jump_secrets(
+    connection: Connection, ids: Sequence[UUID]
+) -> dict[UUID, tuple[tuple[UUID, bytes], ...]]:
+    """What opens the devices on the way to some, the first one first, still sealed."""
+    ways: dict[UUID, tuple[tuple[UUID, bytes], ...]] = {}
+    for row in await connection.fetch(SQL["jump_secrets"], ids):
+        step = (row["id"], row["sealed_secrets"])
+        ways[row["device_id"]] = (*ways.get(row["device_id"], ()), step)
+    return ways
 
 
 async def probed(
@@ -155,6 +194,12 @@ async def sealed_secrets(connection: Connection, ids: Sequence[UUID]) -> dict[UU
 
 async def remove(connection: Connection, device_id: UUID) -> None:
     """Forget it.  ConflictError while something refers to it."""
+    others = await reached_through(connection, device_id)
+    if others:
+        raise ConflictError(
+            f"It is the way to {', '.join(others)}.",
+            guidance="Give them another jump_device_id first, or none.",
+        )
     with still_used():
         await connection.execute(SQL["remove_device"], device_id)
 

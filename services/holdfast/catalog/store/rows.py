@@ -33,12 +33,14 @@ _TAKEN = {
 _IN_USE = {
     "app_device_id_fkey": "An app is on this device.",
     "destination_local_device_id_fkey": "A destination is, or was, on this device.",
+    "device_jump_device_id_fkey": "Another device is reached through it.",
     "run_device_id_fkey": "There are runs of this device in the history.",
 }
 
 _UNKNOWN = {
     "app_device_id_fkey": "device_id: there is no such device.",
     "destination_local_device_id_fkey": "device_id: there is no such device.",
+    "device_jump_device_id_fkey": "jump_device_id: there is no such device.",
     "configuration_app_id_fkey": "app_id: there is no such app.",
     "configuration_policy_id_fkey": "policy_id: there is no such policy.",
 }

@@ -42,7 +42,10 @@ async def run(attempt: Attempt, work: InitRequested) -> Outcome:
     """
     made = Made()
     # Every connection of this run sees the same server, or none.
-    work = replace(work, address=await attempt.hold.guard(pinned(work.address)))
+    work = replace(
+        work,
+        address=await attempt.hold.guard(pinned(work.address, attempt.secrets_of(work.address))),
+    )
     try:
         return await attempt.hold.guard(_init(attempt, work, made))
     except StoppedError as stopped:

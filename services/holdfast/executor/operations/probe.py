@@ -15,7 +15,7 @@ async def run(attempt: Attempt, work: ProbeRequested) -> Outcome:
 
 
 async def _probe(attempt: Attempt, work: ProbeRequested) -> Outcome:
-    address = await pinned(work.address)
+    address = await pinned(work.address, attempt.secrets_of(work.address))
     storage = attempt.storage(address)
     # Looked at before it is written to: an empty mount point is left as it is.
     found = await storage.probe(write=False)

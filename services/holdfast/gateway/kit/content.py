@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from holdfast.events.jumps import SshHost
 from holdfast.events.queries import KitContent, KitDestination
 from holdfast.events.work import (
     DestinationAddress,
@@ -148,11 +149,18 @@ def _options(address: DestinationAddress, secrets: DestinationSecrets, files: _F
     name = host if port == SSH_PORT else f"[{host}]:{port}"
     known = f"{name} {address.sftp_host_key}"
     words = [*SSH, f"-o UserKnownHostsFile={files.add('known_hosts', known)}"]
+    if address.sftp_jumps:
+        words.append(f"-J {','.join(_login(each) for each in address.sftp_jumps)}")
     if secrets.sftp_private_key:
         words += [f"-i {files.add('key', secrets.sftp_private_key)}", "-o IdentitiesOnly=yes"]
     else:
         words.append("-o PubkeyAuthentication=no")
     return f"-o sftp.args={shlex.quote(' '.join(words))} "
+
+
+def _login(jump: SshHost) -> str:
+    host = f"[{jump.host}]" if ":" in jump.host else jump.host
+    return f"{jump.user}@{host}:{jump.port}"
 
 
 def _s3(address: DestinationAddress) -> S3Target:
@@ -191,6 +199,9 @@ def _place(destination: KitDestination) -> str:
             return f"{address.s3_bucket} at {address.s3_endpoint}{folder}"
         case DestinationType.SFTP:
             where = f"{address.sftp_path} on {address.sftp_host}, as {address.sftp_user}"
+            if address.sftp_jumps:
+                way = " and then ".join(_login(each) for each in address.sftp_jumps)
+                where += f", through {way} (log in to these yourself)"
             secrets = destination.secrets
             if secrets.sftp_private_key:
                 asked = f"; ssh asks for: {secrets.sftp_passphrase}"

@@ -42,6 +42,8 @@ class DeviceRequest(Request, frozen=True, kw_only=True):
     """Opens the private key, if it is encrypted."""
     host_key: HostKey | UnsetType = UNSET
     """What it must show; absent: what it shows at the first test is trusted, and pinned."""
+    jump_device_id: UUID | None = None
+    """Another device behind SSH, through which this one is reached, as by `ssh -J`."""
     sudo: bool = False
     """Programs there run as root, which sudo must allow without a password."""
 
@@ -62,6 +64,7 @@ class DeviceRequest(Request, frozen=True, kw_only=True):
             ssh_port=self.port,
             ssh_user=self.user,
             ssh_host_key=self.host_key or "",
+            jump_device_id=self.jump_device_id,
             sudo=self.sudo,
             sealed_secrets=sealed_secrets,
         )
@@ -82,6 +85,8 @@ class DevicePatch(Request, frozen=True, kw_only=True):
     passphrase: SecretText | UnsetType = UNSET
     host_key: HostKey | UnsetType = UNSET
     """Empty: what it shows at the next test is trusted, and pinned."""
+    jump_device_id: UUID | UnsetType | None = UNSET
+    """`null`: it is reached directly."""
     sudo: bool | UnsetType = UNSET
 
     def __repr__(self) -> str:
@@ -100,6 +105,7 @@ class DevicePatch(Request, frozen=True, kw_only=True):
             ssh_port=self.port,
             ssh_user=self.user,
             ssh_host_key=self.host_key,
+            jump_device_id=self.jump_device_id,
             sudo=self.sudo,
             sealed_secrets=sealed_secrets,
         )

@@ -124,6 +124,7 @@ select d.id as destination_id, d.name,
        case when far then v.ssh_user else d.sftp_user end as sftp_user,
        case when far then d.local_path else d.sftp_path end as sftp_path,
        case when far then v.ssh_host_key else d.sftp_host_key end as sftp_host_key,
+       case when far then w.jumps else '[]' end as sftp_jumps,
        d.config_digest, d.repository_id, d.password_is_ours as cheap_key,
        case when d.s3_lock_mode <> ''
             then jsonb_build_object('mode', d.s3_lock_mode, 'days', d.s3_lock_days)
@@ -132,6 +133,11 @@ select d.id as destination_id, d.name,
   from destination d
   left join device v on v.id = d.local_device_id
  cross join lateral (select coalesce(v.type = 'ssh', false) as far) reached
+ cross join lateral (select coalesce(jsonb_agg(jsonb_build_object(
+                            'device_id', j.id, 'name', j.name, 'host', j.ssh_host,
+                            'port', j.ssh_port, 'user', j.ssh_user,
+                            'host_key', j.ssh_host_key) order by j.step desc), '[]') as jumps
+                       from jump j where j.device_id = v.id) w
  where d.id = any($1::uuid[]) and (d.enabled or not $2);
 
 -- name: devices_of

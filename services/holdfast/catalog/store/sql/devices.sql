@@ -1,8 +1,8 @@
 -- name: add_device
 insert into device (id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo,
-                    sealed_secrets, created_at, discover_at)
+                    sealed_secrets, created_at, discover_at, jump_device_id)
 values ($1, $2, $3::text, $4, $5, $6, $7, $8, $9, $10, $11::timestamptz,
-        case when $3::text = 'local' then $11::timestamptz end);
+        case when $3::text = 'local' then $11::timestamptz end, $12);
 
 -- name: add_first_device
 -- The machine itself, unless some device is known already.
@@ -16,7 +16,12 @@ on conflict do nothing;
 select id, name, type, site, nullif(ssh_host, '') as ssh_host,
        case type when 'ssh' then ssh_port end as ssh_port,
        nullif(ssh_user, '') as ssh_user, nullif(ssh_host_key, '') as ssh_host_key,
-       sudo, facts, tested_at, created_at
+       sudo, jump_device_id, facts, tested_at, created_at,
+       coalesce((select jsonb_agg(jsonb_build_object(
+                            'device_id', j.id, 'name', j.name, 'host', j.ssh_host,
+                            'port', j.ssh_port, 'user', j.ssh_user,
+                            'host_key', j.ssh_host_key) order by j.step desc)
+                   from jump j where j.device_id = device.id), '[]') as jumps
   from device
  where id = any($1::uuid[]) or $1::uuid[] is null
  order by name, id;
@@ -27,7 +32,7 @@ select id from device where id = $1 for update;
 -- name: update_device
 update device
    set name = $2, ssh_host = $3, ssh_port = $4, ssh_user = $5, ssh_host_key = $6, sudo = $7,
-       sealed_secrets = coalesce($8, sealed_secrets)
+       sealed_secrets = coalesce($8, sealed_secrets), jump_device_id = $9
  where id = $1;
 
 -- name: device_probed
@@ -40,6 +45,23 @@ update device
 -- name: device_secrets
 -- What opens some, still sealed.
 select id, sealed_secrets from device where id = any($1::uuid[]) and sealed_secrets is not null;
+
+-- name: jump_secrets
+-- What opens the devices on the way to some, the first one first, still sealed.
+select device_id, id, sealed_secrets from jump
+ where device_id = any($1::uuid[]) and sealed_secrets is not null
+ order by device_id, step desc;
+
+-- name: lock_ways
+-- Of two changes of ways at once, each harmless, a ring could come.
+select pg_advisory_xact_lock(hashtext('holdfast jump hosts'));
+
+-- name: too_far
+-- Those whose way is too long, or a ring.
+select d.name from jump j join device d on d.id = j.device_id where j.step = 6 order by d.name;
+
+-- name: reached_through
+select name from device where jump_device_id = $1 and id <> $1 order by name;
 
 -- name: remove_device
 delete from device where id = $1;
