@@ -12,7 +12,8 @@ class RestoreMode(StrEnum):
     NEVER = "never"
     """It stays.  When it is not as in the snapshot, nothing is restored at all."""
     IF_CHANGED = "if_changed"
-    """It is replaced when its content differs."""
+    """It is replaced when its content differs; one of the same size and time is not read, unless
+    what was written is to be verified."""
     IF_NEWER = "if_newer"
     """It is replaced when the snapshot's is newer."""
     ALWAYS = "always"
@@ -23,18 +24,21 @@ class PlannedFile(msgspec.Struct, frozen=True, kw_only=True):
     """What a restore would do with one file."""
 
     path: str
-    """Where it would be."""
+    """In the snapshot."""
     action: str
     """restic's word: ``restored`` (it is not there), ``updated``, ``unchanged``."""
     size: int = 0
 
 
 class RestorePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a restore would do: nothing was written."""
+    """What a restore would do: nothing was written.  Folders are not counted."""
 
     restored: int = 0
+    restored_bytes: int = 0
     updated: int = 0
+    updated_bytes: int = 0
     unchanged: int = 0
+    unchanged_bytes: int = 0
     files: tuple[PlannedFile, ...] = ()
     """The first thousand that would be written."""
     in_the_way: tuple[str, ...] = ()

@@ -168,7 +168,8 @@ class RestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="restore"):
     failed_sources: tuple[FailedSource, ...] = ()
     """What was tried before."""
     verified: bool = False
-    """All of it was read again, and is as in the snapshot."""
+    """What was written was read again, and what was there was read: all is as in the snapshot.
+    In mode ``if_newer`` what was left because it is newer, or as old, was not read."""
     plan: RestorePlan | None = None
     """It was a dry run."""
 

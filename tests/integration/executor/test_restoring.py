@@ -281,7 +281,16 @@ async def test_owners_modes_times_attributes_and_kinds_come_back(
         pytest.skip("only root can give files away")
     root = tmp_path / "kinds"
     root.mkdir()
-    (root / "- a dash").write_text("x")
+    for name in (
+        b"- a dash",
+        b"--target",
+        b"'q\"uotes'`$(x)`",
+        b"new\nline",
+        b" spaces  ",
+        b"\xff\xfe\\",
+    ):
+        (root / os.fsdecode(name)).write_bytes(name)
+    (root / "-rf").mkdir()
     (root / "attributes").write_text("x")
     os.setxattr(root / "attributes", "user.comment", b"from \xff me")
     (root / "theirs").write_text("x")
@@ -309,7 +318,7 @@ async def test_owners_modes_times_attributes_and_kinds_come_back(
 
 
 async def test_four_sparse_gibibytes_take_no_space(
-    bench: Bench, nas: Place, tmp_path: Path
+    bench: Bench, nas: Place, tmp_path: Path, where: dict[str, Any]
 ) -> None:
     root = tmp_path / "machine"
     root.mkdir()
@@ -319,7 +328,7 @@ async def test_four_sparse_gibibytes_take_no_space(
         file.write(b"a file system")
     (snapshot,) = await made(bench, root, nas)
 
-    run = await restored(bench, nas, snapshot, target_path=str(tmp_path / "back"))
+    run = await restored(bench, nas, snapshot, target_path=str(tmp_path / "back"), **where)
 
     result_of(run)
     image = tmp_path / "back" / root.relative_to("/") / "disk.img"

@@ -8,17 +8,18 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec.structs import replace
 
-from holdfast.events.restoring import FailedSource, RestoreMode
+from holdfast.events.restoring import RestoreMode
 from holdfast.events.run import RestoreResult, RunStatus
 from holdfast.events.work import RestoreRequested, RestoreSource
 from holdfast.executor.attempt import Attempt, in_thread
 from holdfast.executor.begun import Begun
-from holdfast.executor.domain import Outcome, failure_of, names_told
+from holdfast.executor.domain import Outcome, names_told
 from holdfast.executor.hold import Reason
 from holdfast.executor.locks import LockWaitError, unless_locked
 from holdfast.executor.obstacles import Obstacles, Target, obstacles
-from holdfast.executor.planning import Planned
-from holdfast.executor.reach import OtherRepositoryError, RepositoryMissingError, reach
+from holdfast.executor.planning import Planned, folders_of
+from holdfast.executor.reach import reach
+from holdfast.executor.sources import SOURCE_FAULTS, Tried, is_targets_fault
 from holdfast.executor.takeover import end_predecessor
 from holdfast.executor.there import at_device, with_restic
 from holdfast.kernel.errors import HoldfastError
@@ -28,17 +29,10 @@ from holdfast.restic.commands.ls import LsOptions
 from holdfast.restic.commands.restore import Overwrite, RestoreOptions
 from holdfast.restic.commands.restore import RestoreResult as Restored
 from holdfast.restic.commands.snapshots import SnapshotsOptions
-from holdfast.restic.errors import ResticError, RestoreIncompleteError, SnapshotNotFoundError
+from holdfast.restic.errors import RestoreIncompleteError, SnapshotNotFoundError
 from holdfast.restic.messages import Status
-from holdfast.storage.errors import StorageError
-from holdfast.telemetry.logs import Log
-
-log = Log("executor")
 
 UNKNOWN_BYTE = "\N{REPLACEMENT CHARACTER}"
-
-SOURCE_FAULTS = (ResticError, StorageError, RepositoryMissingError, OtherRepositoryError)
-"""Errors that another destination may not have."""
 
 OVERWRITES = {
     RestoreMode.NEVER: Overwrite.NEVER,
@@ -77,7 +71,7 @@ class RestoreBrokenOffError(HoldfastError):
 
     code = "restore_broken_off"
     guidance = (
-        "Some of the files may be half written. Restore again with mode if_changed, which finds "
+        "Some of the files may be half written. Restore again with mode always, which finds "
         "them, and replaces files that are newer than the snapshot's too."
     )
     status = 409
@@ -105,11 +99,10 @@ async def _restore(attempt: Attempt, work: RestoreRequested) -> Outcome:
 
 
 async def _from_any(attempt: Attempt, work: RestoreRequested, begun: Begun) -> Outcome:
-    """From the first source that can; what the last one raised if none can."""
+    """From the first source that can.  Raises as ``Tried.outcome`` when none can."""
     first = RestoreSource(address=work.address, restic_snapshot_id=work.restic_snapshot_id)
-    sources = (first, *work.others)
-    failed: list[FailedSource] = []
-    for number, source in enumerate(sources, start=1):
+    tried = Tried(attempt)
+    for source in (first, *work.others):
 
         def use(source: RestoreSource = source) -> Awaitable[Outcome]:
             return _from(attempt, work, source, begun)
@@ -117,30 +110,17 @@ async def _from_any(attempt: Attempt, work: RestoreRequested, begun: Begun) -> O
         try:
             outcome = await unless_locked(attempt, source.address, use, exclusive=False)
         except (*SOURCE_FAULTS, LockWaitError) as error:
-            if number == len(sources):
-                raise
-            failed.append(_failed(attempt, source, error))
-            continue
-        if outcome.status is RunStatus.PARTIAL and outcome.failure and number < len(sources):
-            failed.append(_failed(attempt, source, outcome.failure))
+            tried.add(source, error)
+            # By their time, files that this one half wrote look as new as the snapshot's.
+            unfinished = isinstance(error, RestoreIncompleteError)
+            if is_targets_fault(error) or (unfinished and work.mode is RestoreMode.IF_NEWER):
+                break
             continue
         if isinstance(outcome.result, RestoreResult):
-            result = replace(outcome.result, failed_sources=tuple(failed))
+            result = replace(outcome.result, failed_sources=tried.failed)
             return replace(outcome, result=result)
         return outcome
-    raise AssertionError("there is always a source")
-
-
-def _failed(attempt: Attempt, source: RestoreSource, why: object) -> FailedSource:
-    told = failure_of(why, attempt.all_secrets()) if isinstance(why, BaseException) else why
-    code, message = getattr(told, "code", ""), getattr(told, "message", str(told))
-    log.warning("restore_source_failed", destination=source.address.name, error=message)
-    return FailedSource(
-        destination_id=source.address.destination_id,
-        destination_name=source.address.name,
-        code=code,
-        message=message,
-    )
+    return tried.outcome(dry_run=work.dry_run)
 
 
 async def _from(
@@ -163,10 +143,7 @@ async def _from(
         snapshot=source.restic_snapshot_id,
         target=work.target_path,
         include=wanted,
-        # What our own broken-off attempt half wrote must be written again.
-        overwrite=Overwrite.IF_CHANGED
-        if resumes and work.mode is RestoreMode.NEVER
-        else OVERWRITES[work.mode],
+        overwrite=_overwrite(work, resumes=resumes),
         verify=work.verify and not work.dry_run,
         sparse=work.sparse,
         dry_run=work.dry_run,
@@ -177,6 +154,19 @@ async def _from(
     return await _write(attempt, work, source, restic, options)
 
 
+def _overwrite(work: RestoreRequested, *, resumes: bool) -> Overwrite:
+    """restic's word for the mode.
+
+    What we half wrote ourselves must be written again.  It may have its right size and time
+    already, so its content must be looked at; as it must when all of it is to be verified, for
+    restic reads again only what it wrote.
+    """
+    compares = resumes or (work.verify and work.mode is RestoreMode.IF_CHANGED)
+    if compares and work.mode is not RestoreMode.IF_NEWER:
+        return Overwrite.ALWAYS
+    return OVERWRITES[work.mode]
+
+
 async def _plan(
     attempt: Attempt,
     work: RestoreRequested,
@@ -185,21 +175,20 @@ async def _plan(
     options: RestoreOptions,
     in_the_way: Obstacles,
 ) -> Outcome:
-    planned = Planned()
-    summary = (
-        await _run(
-            attempt,
-            source,
-            restic,
-            lambda here: restore.run(here, options, on_action=planned.add),
-        )
-    ).summary
+    folders = await folders_of(restic, source.restic_snapshot_id, options.include)
+    planned = Planned(folders)
+    await _run(
+        attempt,
+        source,
+        restic,
+        lambda here: restore.run(here, options, on_action=planned.add),
+    )
     return Outcome(
         status=RunStatus.SUCCESS,
         result=RestoreResult(
             restored_path=work.target_path,
             files_restored=0,
-            bytes_restored=summary.bytes_restored,
+            bytes_restored=0,
             destination_id=source.address.destination_id,
             plan=planned.plan(in_the_way),
         ),
@@ -218,16 +207,12 @@ async def _write(
 
     if attempt.host is None:
         await in_thread(Target(work.target_path).make)
-    try:
-        done = await _run(
-            attempt,
-            source,
-            restic,
-            lambda here: restore.run(here, options, on_progress=on_progress),
-        )
-    except RestoreIncompleteError as error:
-        failure = failure_of(error, attempt.all_secrets())
-        return Outcome(status=RunStatus.PARTIAL, failure=failure)
+    done = await _run(
+        attempt,
+        source,
+        restic,
+        lambda here: restore.run(here, options, on_progress=on_progress),
+    )
     summary = done.summary
     _tell(
         attempt,
