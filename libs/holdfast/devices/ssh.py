@@ -30,6 +30,8 @@ SIGN_SECONDS = 15.0
 END_SECONDS = 5.0
 """For the other side to see to the end of a program that was killed."""
 
+MOST_DETAIL = 2000
+
 MOST_SECRETS = 5
 """A POSIX shell knows descriptors of one digit."""
 
@@ -46,6 +48,13 @@ class DeviceLostError(HoldfastError):
     guidance = "The program there is ended by itself. Check the device's network and power."
     status = 503
     retryable = True
+
+
+class SudoRefusedError(HoldfastError):
+    """Programs on the device are to run as root, and sudo does not let us become that."""
+
+    code = "sudo_refused"
+    guidance = "Allow it with NOPASSWD in sudoers, log in as root, or switch sudo off."
 
 
 class SshRunner:
@@ -67,7 +76,7 @@ class SshRunner:
 
     @contextlib.asynccontextmanager
     async def start(self, program: Program) -> AsyncIterator[Process]:
-        """See ``Runner.start``.  Raises DeviceLostError as well."""
+        """See ``Runner.start``.  Raises DeviceLostError and SudoRefusedError as well."""
         process = await self._start(program)
         try:
             yield process
@@ -83,12 +92,19 @@ class SshRunner:
             )
             channel.stdin.write(_lines(program))
             first = await channel.stderr.readline()
+            said = b""
+            # It says what it thinks of the machine's name, say, and goes on.
+            while self._sudo and first and not first.startswith(b"holdfast "):
+                said += first
+                first = await channel.stderr.readline()
         except (OSError, asyncssh.Error) as error:
             raise DeviceLostError(detail=str(error)) from error
         word, _, told = first.decode(errors="replace").strip().partition(" ")
         if word == "holdfast" and told.isdecimal():
             return SshProcess(channel, int(told))
         await to_the_end(_closed(channel))
+        if self._sudo and not first:
+            raise SudoRefusedError(detail=said.decode(errors="replace")[:MOST_DETAIL])
         if (word, told) == ("holdfast", "missing"):
             raise ProgramNotFoundError(
                 f"The program {program.argv[0]!r} is not installed on the device."

@@ -34,13 +34,6 @@ SOME_PACKS_BYTES = 64 * 1024 * 1024
 """With less left, an upload that failed for no given reason failed for lack of space."""
 
 
-class SudoRefusedError(HoldfastError):
-    """Programs on the device are to run as root, and sudo asks for a password there."""
-
-    code = "sudo_refused"
-    guidance = "Allow it with NOPASSWD in sudoers, log in as root, or switch sudo off."
-
-
 @contextlib.asynccontextmanager
 async def at_device(attempt: Attempt, device: DeviceAddress | None) -> AsyncIterator[Attempt]:
     """*attempt* with its device logged in to, while the block lasts; as it is without one.
@@ -130,7 +123,7 @@ async def _host(
     from holdfast.devices.facts import facts_of
     from holdfast.devices.host import Host
     from holdfast.devices.programs import OtherProcessorError, placed
-    from holdfast.devices.ssh import SshRunner
+    from holdfast.devices.ssh import SshRunner, SudoRefusedError
     from holdfast.storage.sftp_connection import connected
 
     if not device.host_key:
