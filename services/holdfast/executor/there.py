@@ -7,6 +7,7 @@ by a port that SSH carries here.
 
 import contextlib
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,7 @@ from holdfast.executor.repositories import DeviceNotTestedError, login_of
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Repository, Restic
 from holdfast.restic.commands import version
+from holdfast.restic.errors import ResticError, RestoreIncompleteError
 from holdfast.restic.version import require
 from holdfast.storage.errors import StorageFullError
 from holdfast.storage.relay import RelayError
@@ -29,6 +31,9 @@ if TYPE_CHECKING:  # they load asyncssh, which takes 0.2 s: only who meets a dev
     from holdfast.devices.host import Host
 
 T = TypeVar("T")
+
+ON_ITS_DISK = re.compile(r"(/[^\n]*?)(?:/[^/\n]*)?: no space left on device")
+"""The folder in which restic, on a device, could not write."""
 
 SOME_PACKS_BYTES = 64 * 1024 * 1024
 """With less left, an upload that failed for no given reason failed for lack of space."""
@@ -82,7 +87,8 @@ async def with_restic(
         direct.repository, cache_dir=f"{host.cache}/repositories/{address.destination_id}"
     )
     if address.type is DestinationType.S3 and not address.append_only:
-        return await use(_restic_at(host, repository, direct))
+        async with _unless_device_full():
+            return await use(_restic_at(host, repository, direct))
     async with attempt.relay(address, append_only=True) as relay, _unless_full(attempt, address):
         port = urlsplit(relay.address).port or 0
         async with host.port_to(port) as there:
@@ -93,7 +99,8 @@ async def with_restic(
                 sftp=None,
                 ca_certificates="",
             )
-            return await relay.while_it_lives(use(_restic_at(host, repository, direct)))
+            async with _unless_device_full():
+                return await relay.while_it_lives(use(_restic_at(host, repository, direct)))
 
 
 @contextlib.asynccontextmanager
@@ -109,6 +116,29 @@ async def _unless_full(attempt: Attempt, address: DestinationAddress) -> AsyncIt
         if free is not None and free < SOME_PACKS_BYTES:
             raise StorageFullError(detail=error.detail) from error
         raise
+
+
+@contextlib.asynccontextmanager
+async def _unless_device_full() -> AsyncIterator[None]:
+    """restic on a device writes to no destination by a path: its own disk is what is full.
+
+    Raises DeviceFullError then.
+    """
+    try:
+        yield
+    except RestoreIncompleteError:
+        raise  # which says what is there and what is not
+    except ResticError as error:
+        full = ON_ITS_DISK.search(error.detail)
+        if full is None:
+            raise
+        from holdfast.devices.programs import DeviceFullError
+
+        raise DeviceFullError(
+            f"There is no space left on the device, at {full[1]}.",
+            guidance="Free some space there; the next run goes on where this one ended.",
+            detail=error.detail,
+        ) from error
 
 
 def _restic_at(host: "Host", repository: Repository, direct: Restic) -> Restic:
