@@ -50,13 +50,6 @@ class DeviceLostError(HoldfastError):
     retryable = True
 
 
-class SudoRefusedError(HoldfastError):
-    """Programs on the device are to run as root, and sudo does not let us become that."""
-
-    code = "sudo_refused"
-    guidance = "Allow it with NOPASSWD in sudoers, log in as root, or switch sudo off."
-
-
 class SshRunner:
     """Runs programs over a connection that is logged in.
 
@@ -112,6 +105,13 @@ class SshRunner:
         raise DeviceLostError(
             "The device does not start programs.", detail=first.decode(errors="replace")
         )
+
+
+class SudoRefusedError(HoldfastError):
+    """Programs on the device are to run as root, and sudo does not let us become that."""
+
+    code = "sudo_refused"
+    guidance = "Allow it with NOPASSWD in sudoers, log in as root, or switch sudo off."
 
 
 class SshProcess:
