@@ -172,4 +172,6 @@ async def _host(
         restic = facts.program
         # It must be one that tells how it ended.
         require(await version.run(restic, ours))
-    return Host(connection, restic=restic, cache=facts.cache, sudo=device.sudo)
+    return Host(
+        connection, restic=restic, cache=facts.cache, sudo=device.sudo, warnings=facts.warnings
+    )

@@ -8,7 +8,7 @@ import msgspec
 from holdfast.events.base import AwareTime
 from holdfast.events.discovery import DataUnprotected
 from holdfast.events.repository import RepositoryDamaged, RepositoryMended
-from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
+from holdfast.events.run import BackupResult, Failure, Operation, RunCompleted, RunStatus
 from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.kernel.ids import derived_id
 
@@ -219,4 +219,5 @@ def text_of(event: RunCompleted) -> str:
         return "No cause was recorded. The run's page has what is known."
     count = len(event.destination_ids)
     places = "1 destination" if count == 1 else f"{count} destinations"
-    return f"A snapshot is at {places}."
+    warnings = event.result.warnings if isinstance(event.result, BackupResult) else ()
+    return "\n\n".join((f"A snapshot is at {places}.", *warnings))
