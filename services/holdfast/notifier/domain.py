@@ -149,7 +149,7 @@ def unprotected_message(event: DataUnprotected) -> Message:
     count = len(event.places)
     things = "1 volume or folder" if count == 1 else f"{count} volumes or folders"
     listed = "\n".join(
-        f"{each.app_name}: {each.name or each.path}. {each.explanation}"
+        f"{each.app_name or 'of no app'}: {each.name or each.path}. {each.explanation}"
         for each in event.places[:MOST_PLACES]
     )
     more = f"\nand {count - MOST_PLACES} more" if count > MOST_PLACES else ""
