@@ -1,11 +1,13 @@
 """A device behind SSH, as an executor meets it."""
 
+import os
 from pathlib import Path
 
 from holdfast.events.jumps import JumpLogin, SshHost
 from holdfast.events.work import DestinationSecrets, DeviceAddress
 from holdfast.kernel.ids import new_id
 from support.executor import Bench
+from support.people import UID, Person
 from support.sshd import Sshd
 
 
@@ -47,6 +49,9 @@ class Pi:
             host_key=sshd.host_key,
             jumps=tuple(jump_host(each, number) for number, each in enumerate(jumps)),
         )
+        if sshd.user == Person.name:
+            for each in (root, self.cache, self.temporary):
+                os.chown(each, UID, -1)
         self._logins = tuple(
             JumpLogin(device_id=jump.device_id, private_key=each.private_key)
             for jump, each in zip(self.address.jumps, jumps, strict=True)

@@ -36,6 +36,8 @@ class Sshd:
         self.at = at
         self.environment: tuple[str, ...] = ()
         """NAME=value for each session; before it is started."""
+        self.before: tuple[str, ...] = ()
+        """What to put before the server's command; before it is started."""
         self.options = ""
         """Further lines of its configuration."""
         self.port = free_port()
@@ -71,10 +73,17 @@ class Sshd:
             + (f"SetEnv {' '.join(self.environment)}\n" if self.environment else "")
         )
         dying = ("setpriv", "--pdeathsig", "KILL", "--")
-        sshd = (str(sshd_binary()), "-E", str(self.data / "log"), "-f", str(self.data / "config"))
+        sshd = (
+            *self.before,
+            str(sshd_binary()),
+            "-E",
+            str(self.data / "log"),
+            "-f",
+            str(self.data / "config"),
+        )
         inside = self.inside.entered if self.inside else ()
         at = self.at.entered if self.at else ()
-        argv = (*inside, *dying, *sshd, "-D")
+        argv = (*inside, *dying, *sshd, "-D")  # all of it becomes the server, one after the other
         if self.inside is not self.at:
             argv = (*at, *dying, *door(self.port, *inside, *sshd, "-i"))
         self._process = subprocess.Popen(argv, start_new_session=True)

@@ -12,6 +12,10 @@ from holdfast.kernel.errors import HoldfastError
 SCRIPT = files("holdfast.devices").joinpath("facts.sh").read_text(encoding="utf-8")
 
 
+CLOCK_MAY_DIFFER = timedelta(minutes=5)
+"""restic takes a lock for forgotten after half an hour."""
+
+
 class StrangeDeviceError(HoldfastError):
     """The machine does not answer as one with a POSIX shell does."""
 
@@ -42,6 +46,18 @@ class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Where the cache is or will be."""
     clock_ahead: timedelta
     """By how much its clock is ahead of ours, to a second or two."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What somebody should look after there, a sentence each."""
+        if abs(self.clock_ahead) < CLOCK_MAY_DIFFER:
+            return ()
+        minutes = round(abs(self.clock_ahead).total_seconds() / 60)
+        side = "ahead of" if self.clock_ahead > timedelta(0) else "behind"
+        return (
+            f"The device's clock is {minutes} minutes {side} this machine's: set it, best by NTP. "
+            "Locks that are made there carry its time, and so may be taken for forgotten ones.",
+        )
 
 
 async def facts_of(runner: Runner, now: Callable[[], datetime], *, program: str) -> DeviceFacts:

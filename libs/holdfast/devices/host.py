@@ -52,12 +52,15 @@ class Host:
         restic: str,
         cache: str,
         sudo: bool = False,
+        warnings: tuple[str, ...] = (),
     ) -> None:
         self._connection = connection
         self.restic = restic
         """The path there of a restic that can be used."""
         self.cache = cache
         """Our private directory there."""
+        self.warnings = warnings
+        """What somebody should look after there."""
         self.runner: Runner = SshRunner(connection, sudo=sudo)
         self.open: Open = opener(connection)
         """Connects to a socket there, as the user who is logged in."""

@@ -15,6 +15,8 @@ from holdfast.kernel.errors import HoldfastError
 
 SCRIPT = files("holdfast.devices").joinpath("place_program.sh").read_text(encoding="utf-8")
 
+FULL = "No space left"
+
 SPARE_BYTES = 64 * 1024 * 1024
 """What must stay free on the device after a program was put there."""
 
@@ -33,13 +35,23 @@ class DeviceFullError(HoldfastError):
     guidance = "Free some space there, or install the program there yourself."
 
 
+class NotPlacedError(HoldfastError):
+    """A program that a backup needs cannot be put onto the device."""
+
+    code = "program_not_placed"
+    guidance = (
+        "The login needs a place there where it may write and run programs: look at its home, or "
+        "set XDG_CACHE_HOME for it in sshd_config (SetEnv)."
+    )
+
+
 async def placed(
     connection: asyncssh.SSHClientConnection, runner: Runner, facts: DeviceFacts, program: Path
 ) -> str:
     """The path on the device of a copy of *program*, put there if it is missing or another.
 
     Its name there holds its digest, so that two versions never take each other's place while
-    they run.  Raises OtherProcessorError, DeviceFullError, DeviceLostError.
+    they run.  Raises OtherProcessorError, DeviceFullError, NotPlacedError, DeviceLostError.
     """
     if (facts.system, facts.machine) != (platform.system(), platform.machine()):
         raise OtherProcessorError(
@@ -56,9 +68,10 @@ async def placed(
                 f"{facts.cache} on the device has {facts.free_bytes // 2**20} MiB free, and "
                 f"{program.name} needs {(len(content) + SPARE_BYTES) // 2**20}."
             )
-        await _put(connection, arguments, content)
+        said = await _put(connection, arguments, content)
         if not await _is_there(runner, arguments):
-            raise DeviceFullError(f"{program.name} could not be put into {facts.cache}.")
+            kind = DeviceFullError if FULL in said else NotPlacedError
+            raise kind(f"{program.name} could not be put into {facts.cache}.", detail=said)
     return f"{facts.cache}/{name}"
 
 
@@ -71,10 +84,17 @@ async def _is_there(runner: Runner, arguments: tuple[str, ...]) -> bool:
 
 async def _put(
     connection: asyncssh.SSHClientConnection, arguments: tuple[str, ...], content: bytes
-) -> None:
-    """Over a channel of its own: a runner's standard input is for little things."""
+) -> str:
+    """Over a channel of its own: a runner's standard input is for little things.
+
+    What the device says to it.
+    """
     words = ("sh", "-c", SCRIPT, "place", *arguments, "put")
     try:
-        await connection.run(shlex.join(words), input=content, encoding=None, check=False)
+        done = await connection.run(shlex.join(words), input=content, encoding=None, check=False)
     except (OSError, asyncssh.Error) as error:
         raise DeviceLostError(detail=str(error)) from error
+    said = done.stderr or b""
+    return (said if isinstance(said, bytes) else bytes(said, "utf-8"))[:2000].decode(
+        errors="replace"
+    )

@@ -36,6 +36,8 @@ SIGN_SECONDS = 15.0
 END_SECONDS = 5.0
 """For the other side to see to the end of a program that was killed."""
 
+MOST_DETAIL = 2000
+
 MOST_SECRETS = 5
 """A POSIX shell knows descriptors of one digit."""
 
@@ -64,7 +66,7 @@ class SshRunner:
 
     @contextlib.asynccontextmanager
     async def start(self, program: Program) -> AsyncIterator[Process]:
-        """See ``Runner.start``.  Raises DeviceLostError as well."""
+        """See ``Runner.start``.  Raises DeviceLostError and SudoRefusedError as well."""
         process = await self._start(program)
         try:
             yield process
@@ -80,12 +82,19 @@ class SshRunner:
             )
             channel.stdin.write(_lines(program))
             first = await channel.stderr.readline()
+            said = b""
+            # It says what it thinks of the machine's name, say, and goes on.
+            while self._sudo and first and not first.startswith(b"holdfast "):
+                said += first
+                first = await channel.stderr.readline()
         except (OSError, asyncssh.Error) as error:
             raise DeviceLostError(detail=str(error)) from error
         word, _, told = first.decode(errors="replace").strip().partition(" ")
         if word == "holdfast" and told.isdecimal():
             return SshProcess(channel, int(told))
         await to_the_end(_closed(channel))
+        if self._sudo and not first:
+            raise SudoRefusedError(detail=said.decode(errors="replace")[:MOST_DETAIL])
         if (word, told) == ("holdfast", "missing"):
             raise ProgramNotFoundError(
                 f"The program {program.argv[0]!r} is not installed on the device."
@@ -93,6 +102,13 @@ class SshRunner:
         raise DeviceLostError(
             "The device does not start programs.", detail=first.decode(errors="replace")
         )
+
+
+class SudoRefusedError(HoldfastError):
+    """Programs on the device are to run as root, and sudo does not let us become that."""
+
+    code = "sudo_refused"
+    guidance = "Allow it with NOPASSWD in sudoers, log in as root, or switch sudo off."
 
 
 class SshProcess:

@@ -142,6 +142,8 @@ class DeviceDiscovered(Event, frozen=True, kw_only=True):
     engines: tuple[str, ...]
     """Who answered; of the apps of one that did not, nothing is said."""
     apps: tuple[FoundApp, ...]
+    loose: tuple[FoundData, ...] = ()
+    """Volumes that no container uses, of no app that was found."""
 
 
 class AppDiscovered(Event, frozen=True, kw_only=True):

@@ -120,6 +120,8 @@ class DeviceProbeResult(msgspec.Struct, frozen=True, kw_only=True, tag="device_p
     """Where Holdfast would put its restic."""
     clock_ahead_seconds: int
     """By how much its clock is ahead of ours, to a second or two."""
+    warnings: tuple[str, ...] = ()
+    """What somebody should look after there, a sentence each."""
 
 
 class DiscoverResult(msgspec.Struct, frozen=True, kw_only=True, tag="discover"):
@@ -256,6 +258,8 @@ class BackupResult(msgspec.Struct, frozen=True, kw_only=True, tag="backup"):
     """What was done around a backup; what came of it itself is told of each snapshot."""
 
     steps: tuple[Step, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """What somebody should look after where the files are, a sentence each."""
 
 
 class HealResult(msgspec.Struct, frozen=True, kw_only=True, tag="heal"):

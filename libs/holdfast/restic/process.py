@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
@@ -19,6 +20,9 @@ from holdfast.restic.repository import Repository
 
 TAIL_LINES = 25
 TAIL_LINE_LENGTH = 2_000
+
+TRACE = re.compile(r"^\S+\n\t\S+\.(?:go|s):\d+$\n?", re.MULTILINE)
+"""A step of where in its own code restic was: two lines, which would push out what it says."""
 MAX_NAMES = 100
 
 OnMessage = Callable[[Message], None]
@@ -91,7 +95,7 @@ class ErrorLog:
             self._items[item] = None
 
     def _keep(self, text: str) -> None:
-        for line in text.strip().splitlines():
+        for line in TRACE.sub("", text).strip().splitlines():
             if line.strip():
                 self._tail.append(line[:TAIL_LINE_LENGTH])
 

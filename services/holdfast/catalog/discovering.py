@@ -109,7 +109,12 @@ async def record_discovery(connection: Connection, event: DeviceDiscovered, deps
         if old.vanished_at is None and old.key.partition("/")[0] in event.engines:
             await apps.vanished(connection, old.id, now)
             await _say(connection, AppVanished, old.id, device.id, old.name, now)
-    await _say_unprotected(connection, device, event.run_id, now)
+    before = {each.name for each in (await devices.loose(connection))[device.id]}
+    if event.engines:
+        await devices.set_loose(connection, device.id, event.loose)
+    # An app that is made anew has none of its containers for a moment.
+    unsure = {each.name for each in event.loose} - before if event.engines else before
+    await _say_unprotected(connection, device, event.run_id, unsure, now)
 
 
 async def covered(connection: Connection, now: datetime) -> tuple[CoverageEntry, ...]:
@@ -119,17 +124,23 @@ async def covered(connection: Connection, now: datetime) -> tuple[CoverageEntry,
         policies={each.id: each for each in await policies.listed(connection)},
         configurations=await configurations.listed(connection, None),
         backups=await apps.good_backups(connection),
+        loose=await devices.loose(connection),
     )
     return coverage(await apps.listed(connection), known, now)
 
 
 async def _say_unprotected(
-    connection: Connection, device: DeviceView, run_id: UUID, now: datetime
+    connection: Connection, device: DeviceView, run_id: UUID, unsure: set[str], now: datetime
 ) -> None:
     """Tell of data that nobody was told of; what is protected by now is told again if it loses
-    that."""
+    that.  Loose volumes of which we are *unsure* wait for the next look."""
     told = await devices.unprotected(connection, device.id)
-    here = [each for each in await covered(connection, now) if each.device_id == device.id]
+    here = [
+        each
+        for each in await covered(connection, now)
+        if each.device_id == device.id
+        and (each.app_id is not None or each.path in told or each.name not in unsure)
+    ]
     places = unprotected(here)
     new = tuple(each for each in places if each.path not in told)
     if new:

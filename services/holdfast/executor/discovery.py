@@ -122,6 +122,21 @@ def apps_of(look: Look) -> tuple[FoundApp, ...]:
     return tuple(_app(look, kind, name, found) for (kind, name), found in sorted(groups.items()))
 
 
+def loose_volumes(look: Look, apps: Iterable[FoundApp]) -> tuple[FoundData, ...]:
+    """The volumes that are of none of the *apps* of the engine: containers were removed, say."""
+    known = {each.name for app in apps for each in app.data if each.kind is DataKind.VOLUME}
+    found = []
+    for each in sorted(look.volumes, key=lambda volume: volume.name):
+        if each.name in known:
+            continue
+        mount = Mount(type=DataKind.VOLUME, name=each.name, source=each.mountpoint)
+        data = _mounted(mount, each)
+        is_off = (each.labels or {}).get(ENABLE, "").strip().lower() in NO
+        left_out = LeftOut.SWITCHED_OFF if is_off else _no_data(look, data, each, ())
+        found.append(msgspec.structs.replace(data, left_out=left_out))
+    return tuple(found)
+
+
 def _app(look: Look, kind: str, name: str, containers: Sequence[Container]) -> FoundApp:
     containers = _in_order(containers)
     data = _data(look, name if kind == "project" else "", containers)
@@ -229,6 +244,12 @@ def _left_out(
 ) -> LeftOut | None:
     if not any(each.is_enabled for each in users):
         return LeftOut.SWITCHED_OFF
+    return _no_data(look, data, volume, users)
+
+
+def _no_data(
+    look: Look, data: FoundData, volume: Volume | None, users: Sequence[Container]
+) -> LeftOut | None:
     if data.kind is DataKind.VOLUME and not _is_bound(volume):
         return _volume_left_out(data, volume, users)
     if data.path == "/":

@@ -7,6 +7,7 @@ by a port that SSH carries here.
 
 import contextlib
 import os
+import re
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,7 @@ from holdfast.executor.repositories import DeviceNotTestedError, login_of
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Repository, Restic
 from holdfast.restic.commands import version
+from holdfast.restic.errors import ResticError, RestoreIncompleteError
 from holdfast.restic.version import require
 from holdfast.storage.errors import StorageFullError
 from holdfast.storage.relay import RelayError
@@ -30,15 +32,11 @@ if TYPE_CHECKING:  # they load asyncssh, which takes 0.2 s: only who meets a dev
 
 T = TypeVar("T")
 
+ON_ITS_DISK = re.compile(r"(/[^\n]*?)(?:/[^/\n]*)?: no space left on device")
+"""The folder in which restic, on a device, could not write."""
+
 SOME_PACKS_BYTES = 64 * 1024 * 1024
 """With less left, an upload that failed for no given reason failed for lack of space."""
-
-
-class SudoRefusedError(HoldfastError):
-    """Programs on the device are to run as root, and sudo asks for a password there."""
-
-    code = "sudo_refused"
-    guidance = "Allow it with NOPASSWD in sudoers, log in as root, or switch sudo off."
 
 
 @contextlib.asynccontextmanager
@@ -93,7 +91,8 @@ async def with_restic(
         direct.repository, cache_dir=f"{host.cache}/repositories/{address.destination_id}"
     )
     if address.type is DestinationType.S3 and not address.append_only:
-        return await use(_restic_at(host, repository, direct))
+        async with _unless_device_full():
+            return await use(_restic_at(host, repository, direct))
     async with attempt.relay(address, append_only=True) as relay, _unless_full(attempt, address):
         port = urlsplit(relay.address).port or 0
         async with host.port_to(port) as there:
@@ -104,7 +103,8 @@ async def with_restic(
                 sftp=None,
                 ca_certificates="",
             )
-            return await relay.while_it_lives(use(_restic_at(host, repository, direct)))
+            async with _unless_device_full():
+                return await relay.while_it_lives(use(_restic_at(host, repository, direct)))
 
 
 @contextlib.asynccontextmanager
@@ -122,6 +122,29 @@ async def _unless_full(attempt: Attempt, address: DestinationAddress) -> AsyncIt
         raise
 
 
+@contextlib.asynccontextmanager
+async def _unless_device_full() -> AsyncIterator[None]:
+    """restic on a device writes to no destination by a path: its own disk is what is full.
+
+    Raises DeviceFullError then.
+    """
+    try:
+        yield
+    except RestoreIncompleteError:
+        raise  # which says what is there and what is not
+    except ResticError as error:
+        full = ON_ITS_DISK.search(error.detail)
+        if full is None:
+            raise
+        from holdfast.devices.programs import DeviceFullError
+
+        raise DeviceFullError(
+            f"There is no space left on the device, at {full[1]}.",
+            guidance="Free some space there; the next run goes on where this one ended.",
+            detail=error.detail,
+        ) from error
+
+
 def _restic_at(host: "Host", repository: Repository, direct: Restic) -> Restic:
     return Restic(
         host.restic, host.runner, repository, run_id=direct.run_id, retry_lock=direct.retry_lock
@@ -134,7 +157,7 @@ async def _host(
     from holdfast.devices.facts import facts_of
     from holdfast.devices.host import Host
     from holdfast.devices.programs import OtherProcessorError, placed
-    from holdfast.devices.ssh import SshRunner
+    from holdfast.devices.ssh import SshRunner, SudoRefusedError
     from holdfast.storage.sftp_connection import connected
 
     if not device.host_key:
@@ -153,4 +176,6 @@ async def _host(
         restic = facts.program
         # It must be one that tells how it ended.
         require(await version.run(restic, ours))
-    return Host(connection, restic=restic, cache=facts.cache, sudo=device.sudo)
+    return Host(
+        connection, restic=restic, cache=facts.cache, sudo=device.sudo, warnings=facts.warnings
+    )

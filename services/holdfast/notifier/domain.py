@@ -8,7 +8,7 @@ import msgspec
 from holdfast.events.base import AwareTime
 from holdfast.events.discovery import DataUnprotected
 from holdfast.events.repository import RepositoryDamaged, RepositoryMended
-from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
+from holdfast.events.run import BackupResult, Failure, Operation, RunCompleted, RunStatus
 from holdfast.events.snapshot import ReplicasDiffer
 from holdfast.kernel.ids import derived_id
 
@@ -150,7 +150,7 @@ def unprotected_message(event: DataUnprotected) -> Message:
     count = len(event.places)
     things = "1 volume or folder" if count == 1 else f"{count} volumes or folders"
     listed = "\n".join(
-        f"{each.app_name}: {each.name or each.path}. {each.explanation}"
+        f"{each.app_name or 'of no app'}: {each.name or each.path}. {each.explanation}"
         for each in event.places[:MOST_PLACES]
     )
     more = f"\nand {count - MOST_PLACES} more" if count > MOST_PLACES else ""
@@ -220,4 +220,5 @@ def text_of(event: RunCompleted) -> str:
         return "No cause was recorded. The run's page has what is known."
     count = len(event.destination_ids)
     places = "1 destination" if count == 1 else f"{count} destinations"
-    return f"A snapshot is at {places}."
+    warnings = event.result.warnings if isinstance(event.result, BackupResult) else ()
+    return "\n\n".join((f"A snapshot is at {places}.", *warnings))

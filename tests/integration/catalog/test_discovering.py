@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from holdfast.catalog.answers.apps import answer_list_apps
+from holdfast.catalog.answers.apps import answer_create_app, answer_list_apps
 from holdfast.catalog.answers.configurations import (
     answer_delete_configuration,
     answer_list_configurations,
@@ -37,6 +37,7 @@ from holdfast.events.discovery import (
     LeftOut,
 )
 from holdfast.events.queries import (
+    CreateApp,
     CreatePolicy,
     DeleteConfiguration,
     DiscoverDevice,
@@ -84,12 +85,16 @@ async def device_id(deps: Deps) -> UUID:
 
 
 async def told(
-    deps: Deps, clock: Clock, *apps: FoundApp, engines: tuple[str, ...] = ("docker",)
+    deps: Deps,
+    clock: Clock,
+    *apps: FoundApp,
+    engines: tuple[str, ...] = ("docker",),
+    loose: tuple[FoundData, ...] = (),
 ) -> RunView:
     """A discovery that a person asked for, to its end; each of its words comes twice."""
     clock.advance(seconds=1)
     accepted = await answer_discover_device(DiscoverDevice(device_id=await device_id(deps)), deps)
-    return await finished(deps, clock, accepted.run_id, *apps, engines=engines)
+    return await finished(deps, clock, accepted.run_id, *apps, engines=engines, loose=loose)
 
 
 async def finished(
@@ -98,6 +103,7 @@ async def finished(
     run_id: UUID,
     *apps: FoundApp,
     engines: tuple[str, ...] = ("docker",),
+    loose: tuple[FoundData, ...] = (),
 ) -> RunView:
     run = await run_of(deps, run_id)
     assert run.operation is Operation.DISCOVER
@@ -110,6 +116,7 @@ async def finished(
         device_id=await device_id(deps),
         engines=engines,
         apps=apps,
+        loose=loose,
     )
     result = DiscoverResult(engines=engines, apps=len(apps))
     for _ in range(2):
@@ -389,6 +396,52 @@ async def test_unprotected_data_is_told_once_until_it_is_protected(
     assert (await words_of_danger(deps))[1:] == [
         ["/srv/media disabled", "/v/shop_db/_data disabled"]
     ]
+
+
+def volume(name: str, left_out: LeftOut | None = None) -> FoundData:
+    return FoundData(
+        kind=DataKind.VOLUME, name=name, path=f"/v/{name}/_data", services=(), left_out=left_out
+    )
+
+
+async def test_a_volume_of_nobody_is_told_of_at_the_second_look(deps: Deps, clock: Clock) -> None:
+    await protected_app(deps)
+    old = volume("old_db")
+    others = (
+        volume("tmp", left_out=LeftOut.NO_FILES),
+        volume("off", left_out=LeftOut.SWITCHED_OFF),
+    )
+
+    await told(deps, clock, SHOP, loose=(old, *others))
+    entries = await covered(deps)
+    assert (entries[old.path].reason, entries[old.path].at_risk) == ("unused_volume", True)
+    assert (entries[old.path].app_id, entries[old.path].name) == (None, "old_db")
+    assert [entries[each.path].at_risk for each in others] == [False, False]
+    assert await words_of_danger(deps) == []
+
+    await told(deps, clock, SHOP, loose=(old, volume("newer")))
+    await told(deps, clock, SHOP, engines=())
+    assert await words_of_danger(deps) == [["/v/old_db/_data unused_volume"]]
+    assert "/v/newer/_data" in await covered(deps), "an engine that is off says nothing of them"
+    await told(deps, clock, SHOP)
+    assert old.path not in await covered(deps)
+
+
+async def test_a_volume_of_an_app_that_is_gone_or_declared_is_no_loose_one(
+    deps: Deps, clock: Clock
+) -> None:
+    await protected_app(deps)
+    await told(deps, clock, SHOP)
+    declared = volume("mine")
+    await answer_create_app(
+        CreateApp(name="mine", device_id=await device_id(deps), paths=("/v/mine",)), deps
+    )
+
+    await told(deps, clock, loose=(DB, declared))
+
+    entries = await answer_get_coverage(GetCoverage(), deps)
+    assert [each.path for each in entries if each.app_id is None] == []
+    assert [each.path for each in entries].count(DB.path) == 1
 
 
 async def app_named(deps: Deps, name: str) -> AppView:

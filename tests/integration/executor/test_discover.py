@@ -11,7 +11,7 @@ import pytest
 
 from holdfast.devices.engine import Engine, open_here
 from holdfast.devices.local import LocalRunner
-from holdfast.events.discovery import DeviceDiscovered, EngineChanged, FoundApp
+from holdfast.events.discovery import DeviceDiscovered, EngineChanged, FoundApp, LeftOut
 from holdfast.events.run import DiscoverResult, RunStatus
 from holdfast.events.work import DestinationSecrets, DeviceAddress, DiscoverRequested
 from holdfast.executor.watches import EngineWatches
@@ -120,6 +120,35 @@ async def test_the_engine_of_a_device_behind_ssh(
         check(engine, shop, await discovered(bench, device))
     finally:
         sshd.stop()
+
+
+async def test_volumes_that_no_container_uses_are_told(
+    engine: Dockerd, shop: Path, tmp_path: Path
+) -> None:
+    """Not those of a project that is there, whoever uses them."""
+    made = {
+        "left_over": (),
+        "shop_unused": ("--label", f"{PROJECT}=shop"),
+        "memory": ("--opt", "type=tmpfs", "--opt", "device=tmpfs"),
+        "off": ("--label", "holdfast.enable=false"),
+    }
+    for name, options in made.items():
+        engine.docker("volume", "create", *options, name)
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    here = {**environ, "DOCKER_HOST": f"unix://{engine.run}/sock"}
+    bench = Bench(tmp_path / "holdfast" / "cache", runner=LocalRunner(here))
+    try:
+        await discovered(bench, None)
+    finally:
+        engine.docker("volume", "rm", *made)
+
+    (event,) = bench.said(DeviceDiscovered)
+    assert [(each.name, each.left_out) for each in event.loose] == [
+        ("left_over", None),
+        ("memory", LeftOut.NO_FILES),
+        ("off", LeftOut.SWITCHED_OFF),
+    ]
+    assert event.loose[0].path.endswith("/left_over/_data")
 
 
 async def test_a_machine_without_an_engine_is_no_failure(tmp_path: Path) -> None:

@@ -50,11 +50,12 @@ class AppView(View, frozen=True, kw_only=True):
 
 
 class CoverageEntry(View, frozen=True, kw_only=True):
-    """Data of an app, and whether it is protected."""
+    """Data of an app, or a volume that no app has, and whether it is protected."""
 
     device_id: UUID
     device_name: str
-    app_id: UUID
+    app_id: UUID | None
+    """None: it is of no app, but a volume that no container uses."""
     app_name: str
     kind: DataKind | None
     """None: a path that a person declared."""

@@ -18,6 +18,7 @@ from holdfast.events.views import (
 )
 
 WAITS = "never_backed_up"
+LOOSE = "unused_volume"
 
 EXPLANATIONS: dict[str, str] = {
     LeftOut.SWITCHED_OFF: "The label holdfast.enable=false says so.",
@@ -28,6 +29,7 @@ EXPLANATIONS: dict[str, str] = {
     LeftOut.HOLDFAST: "It is Holdfast's own, or a repository.",
     LeftOut.NO_FILES: "Its driver keeps it elsewhere, or in memory.",
     LeftOut.NOT_MOUNTED: "It is on a network, and there only while a container uses it.",
+    LOOSE: "No container uses it, so it is of no app. Remove it, or declare an app with its path.",
     "no_configuration": "The app has no configuration; tie it to a policy.",
     "disabled": "Its configuration or its policy is switched off.",
     "not_included": "Its configurations back up other paths.",
@@ -50,6 +52,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     configurations: Sequence[ConfigurationView]
     backups: Mapping[UUID, Mapping[str, datetime]]
     """When a path was last backed up without a flaw, by configuration."""
+    loose: Mapping[UUID, Sequence[FoundData]] = {}
+    """The volumes that no container of a device uses."""
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,8 +65,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-def coverage(apps: Iterable[AppView], known: Known, now: datetime) -> tuple[CoverageEntry, ...]:
-    """By device, app and path."""
+def coverage(apps: Sequence[AppView], known: Known, now: datetime) -> tuple[CoverageEntry, ...]:
+    """By device, app and path; what no app has comes first."""
     rows = [
         _entry(app, data, path, known, now)
         for app in apps
@@ -72,7 +76,44 @@ def coverage(apps: Iterable[AppView], known: Known, now: datetime) -> tuple[Cove
             else [(None, path) for path in app.paths]
         )
     ]
+    rows += _of_no_app(apps, known)
     return tuple(sorted(rows, key=lambda row: (row.device_name, row.app_name, row.path, row.name)))
+
+
+def _of_no_app(apps: Sequence[AppView], known: Known) -> list[CoverageEntry]:
+    """The volumes that are of no app, neither one that was there nor one of a person's."""
+    return [
+        CoverageEntry(
+            device_id=device_id,
+            device_name=known.devices[device_id].name,
+            app_id=None,
+            app_name="",
+            kind=each.kind,
+            name=each.name,
+            path=each.path,
+            protected=False,
+            at_risk=each.left_out not in NO_DATA,
+            configuration_id=None,
+            policy_name="",
+            last_backup_at=None,
+            age_seconds=None,
+            reason=each.left_out or LOOSE,
+            explanation=EXPLANATIONS[each.left_out or LOOSE],
+        )
+        for device_id, volumes in known.loose.items()
+        for each in volumes
+        if not any(_has(app, device_id, each) for app in apps)
+    ]
+
+
+def _has(app: AppView, device_id: UUID, volume: FoundData) -> bool:
+    if app.device_id != device_id:
+        return False
+    if app.found is not None and any(
+        each.kind is volume.kind and each.name == volume.name for each in app.found.data
+    ):
+        return True
+    return any(_is_within(volume.path, path) for path in app.paths)
 
 
 def _entry(

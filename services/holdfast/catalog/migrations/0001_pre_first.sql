@@ -64,6 +64,8 @@ create table device (
     -- When its container engines are to be asked next; null: only when a person wants it.
     discover_at   timestamptz,
     discovered_at timestamptz,
+    -- Volumes that no container used at the last look.
+    loose jsonb not null default '[]',
     -- The paths of data without protection that somebody was told of.
     unprotected text[] not null default '{}',
     created_at timestamptz not null

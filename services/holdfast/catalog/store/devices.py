@@ -10,6 +10,7 @@ import msgspec
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import refusals, still_used
 from holdfast.catalog.store.sql import load
+from holdfast.events.discovery import FoundData
 from holdfast.events.run import DeviceProbeResult
 from holdfast.events.views import DeviceView
 from holdfast.kernel.errors import ConflictError, InvalidRequestError
@@ -158,6 +159,17 @@ async def discover_at(connection: Connection, device_id: UUID, at: datetime) -> 
 async def discovered(connection: Connection, device_id: UUID, at: datetime, now: datetime) -> bool:
     """They were asked then.  False: something newer is on record."""
     return await connection.fetchrow(SQL["discovered"], device_id, at, now) is not None
+
+
+async def loose(connection: Connection) -> dict[UUID, tuple[FoundData, ...]]:
+    """The volumes that no container used at the last look, by device."""
+    rows = await connection.fetch(SQL["loose"])
+    return {row["id"]: msgspec.convert(row["loose"], tuple[FoundData, ...]) for row in rows}
+
+
+async def set_loose(connection: Connection, device_id: UUID, volumes: Sequence[FoundData]) -> None:
+    """No container uses these."""
+    await connection.execute(SQL["set_loose"], device_id, volumes)
 
 
 async def unprotected(connection: Connection, device_id: UUID) -> tuple[str, ...]:

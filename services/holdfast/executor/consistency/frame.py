@@ -25,8 +25,11 @@ async def framed(attempt: Attempt, work: BackupRequested, use: Use) -> Outcome:
     another executor's by now, it does that.  What was done is in the result.
     """
     wanted = work.consistency
+    warnings = attempt.host.warnings if attempt.host is not None else ()
     if wanted is None:
-        return await use()
+        outcome = await use()
+        result = BackupResult(warnings=warnings) if warnings else outcome.result
+        return msgspec.structs.replace(outcome, result=result)
     steps: list[Step] = []
     ending = "failed"
     try:
@@ -38,7 +41,8 @@ async def framed(attempt: Attempt, work: BackupRequested, use: Use) -> Outcome:
             late = await _after(attempt, wanted, steps, ending)
     if late is not None and outcome.status is RunStatus.SUCCESS:
         outcome = Outcome(status=RunStatus.PARTIAL, failure=failure_of(late, attempt.all_secrets()))
-    return msgspec.structs.replace(outcome, result=BackupResult(steps=tuple(steps)))
+    result = BackupResult(steps=tuple(steps), warnings=warnings)
+    return msgspec.structs.replace(outcome, result=result)
 
 
 async def _before(

@@ -37,4 +37,5 @@ async def _look(target: SftpTarget, *, sudo: bool, now: Now) -> DeviceProbeResul
         podman=bool(facts.podman),
         free_bytes=facts.free_bytes,
         clock_ahead_seconds=round(facts.clock_ahead.total_seconds()),
+        warnings=facts.warnings,
     )

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from holdfast.devices.base import Program, Runner
 from holdfast.devices.engine import Engine, EngineRefusedError
 from holdfast.devices.facts import facts_of
-from holdfast.events.discovery import DeviceDiscovered, FoundApp
+from holdfast.events.discovery import DeviceDiscovered, FoundApp, FoundData
 from holdfast.events.run import DiscoverResult, RunStatus
 from holdfast.events.work import DestinationSecrets, DiscoverRequested
 from holdfast.executor.attempt import Attempt
-from holdfast.executor.discovery import Container, Look, Volume, apps_of
+from holdfast.executor.discovery import Container, Look, Volume, apps_of, loose_volumes
 from holdfast.executor.domain import Outcome, outcome_id
 from holdfast.executor.engines import reached
 from holdfast.executor.watches import Where
@@ -48,33 +48,42 @@ class _Version(msgspec.Struct, rename="pascal"):
     components: tuple[_Component, ...] | None = None
 
 
+class _Found(msgspec.Struct, frozen=True, kw_only=True):
+    engines: tuple[str, ...]
+    apps: tuple[FoundApp, ...]
+    loose: tuple[FoundData, ...]
+    sockets: tuple[str, ...]
+    """Where the engines listen."""
+
+
 async def run(attempt: Attempt, work: DiscoverRequested) -> Outcome:
     """Tell what was found, then that it is over.  Changes nothing there.
 
     From then on this process listens to what the engines say.
     """
     secrets = None if work.device is None else attempt.secrets_for(work.device_id)
-    engines, apps, sockets = await attempt.hold.guard(_look(attempt, work, secrets))
+    found = await attempt.hold.guard(_look(attempt, work, secrets))
     event = DeviceDiscovered(
         event_id=outcome_id(DeviceDiscovered, work.run_id, attempt.claim.claim),
         occurred_at=attempt.deps.now(),
         run_id=work.run_id,
         claim=attempt.claim.claim,
         device_id=work.device_id,
-        engines=engines,
-        apps=apps,
+        engines=found.engines,
+        apps=found.apps,
+        loose=found.loose,
     )
     await attempt.say(event)
-    if sockets and attempt.deps.watches is not None:
-        where = Where(device=work.device, secrets=secrets, sockets=sockets)
+    if found.sockets and attempt.deps.watches is not None:
+        where = Where(device=work.device, secrets=secrets, sockets=found.sockets)
         attempt.deps.watches.keep(work.device_id, where)
-    return Outcome(status=RunStatus.SUCCESS, result=DiscoverResult(engines=engines, apps=len(apps)))
+    result = DiscoverResult(engines=found.engines, apps=len(found.apps))
+    return Outcome(status=RunStatus.SUCCESS, result=result)
 
 
 async def _look(
     attempt: Attempt, work: DiscoverRequested, secrets: DestinationSecrets | None
-) -> tuple[tuple[str, ...], tuple[FoundApp, ...], tuple[str, ...]]:
-    """The engines, the apps, and where the engines listen."""
+) -> _Found:
     async with reached(attempt.deps.runner, work.device, secrets) as host:
         facts = await facts_of(host.runner, attempt.deps.now, program="restic")
         looks: dict[str, Look] = {}
@@ -84,8 +93,18 @@ async def _look(
             # Podman answers at Docker's socket as well, where it stands in for it.
             looks.setdefault(look.engine, look)
         own = work.own_paths if work.device else (*work.own_paths, str(attempt.deps.cache.parent))
-        apps = [each for look in looks.values() for each in apps_of(replace(look, own=own))]
-        return tuple(looks), await _with_files(host.runner, apps), sockets
+        apps: list[FoundApp] = []
+        loose: list[FoundData] = []
+        for look in (replace(each, own=own) for each in looks.values()):
+            its = apps_of(look)
+            apps += its
+            loose += loose_volumes(look, its)
+        return _Found(
+            engines=tuple(looks),
+            apps=await _with_files(host.runner, apps),
+            loose=tuple(loose),
+            sockets=sockets,
+        )
 
 
 async def _asked(engine: Engine) -> Look:

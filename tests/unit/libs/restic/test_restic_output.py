@@ -282,3 +282,18 @@ def test_features_come_with_versions() -> None:
     with pytest.raises(UnsupportedVersionError, match=r"came with 0\.18\.0"):
         require(Version(0, 17, 3), Feature.CHECK_JSON)
     require(Version(0, 19, 1), Feature.CHECK_JSON)
+
+
+def test_where_in_its_own_code_restic_was_pushes_nothing_out() -> None:
+    trace = "".join(
+        f"github.com/restic/restic/internal/a.(*B).c{step}\\n\\tgithub.com/a/b.go:{step}\\n"
+        for step in range(30)
+    )
+    words = "write /cache/CACHEDIR.TAG: no space left on device"
+    log = ErrorLog()
+    log.feed(
+        f'{{"message_type":"exit_error","code":1,"message":"{words}\\n{trace}'
+        'runtime.goexit\\n\\truntime/asm_amd64.s:1771"}'.encode()
+    )
+
+    assert log.finished(1).tail == (words,)

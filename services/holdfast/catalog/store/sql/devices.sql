@@ -89,6 +89,12 @@ returning id;
 -- name: discover_soon
 update device set discover_at = least(discover_at, $2) where id = $1 and discover_at is not null;
 
+-- name: loose
+select id, loose from device;
+
+-- name: set_loose
+update device set loose = $2 where id = $1;
+
 -- name: unprotected
 select unprotected from device where id = $1;
 
