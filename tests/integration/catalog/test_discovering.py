@@ -1,7 +1,8 @@
 """What a discovery found becomes apps that are protected, and what is gone is marked."""
 
 import dataclasses
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -50,7 +51,7 @@ from holdfast.events.queries import (
     StartBackup,
     UpdateConfiguration,
 )
-from holdfast.events.run import DiscoverResult, Operation, Trigger
+from holdfast.events.run import DiscoverResult, Failure, Operation, RunStatus, Trigger
 from holdfast.events.views import AppView, ConfigurationView, CoverageEntry, RunView
 from holdfast.kernel.errors import NotFoundError
 from holdfast.kernel.ids import new_id
@@ -502,3 +503,63 @@ async def queued_looks(deps: Deps) -> list[UUID]:
         "select id from run where operation = 'discover' and status in ('queued', 'in_progress')"
     )
     return [row["id"] for row in rows]
+
+
+async def failed(deps: Deps, clock: Clock, id: UUID) -> None:
+    """A look to which the device does not answer."""
+    clock.advance(minutes=10)
+    accepted = await answer_discover_device(DiscoverDevice(device_id=id), deps)
+    run = await run_of(deps, accepted.run_id)
+    claim = (await claimed(deps, run.id)).claim
+    away = Failure(code="connection_timeout", message="nas does not answer.")
+    ended = run_ended(run, claim, clock(), status=RunStatus.FAILED, failure=away)
+    for _ in range(2):
+        await on_run_completed(ended, deps)
+
+
+async def words_of_the_unseen(deps: Deps) -> list[dict[str, Any]]:
+    return [told for type_, told in await published(deps) if type_ == "device.unseen"]
+
+
+async def test_a_device_that_nobody_can_look_at_is_told_of_once_until_somebody_can(
+    deps: Deps, clock: Clock
+) -> None:
+    id = await device_id(deps)
+    await protected_app(deps)
+    await told(deps, clock, SHOP)
+    assert (await covered(deps))[DB.path].unseen_since is None
+
+    await failed(deps, clock, id)
+    first = clock()
+    await failed(deps, clock, id)
+    assert await words_of_the_unseen(deps) == []
+    for _ in range(3):
+        await failed(deps, clock, id)
+
+    (word,) = await words_of_the_unseen(deps)
+    assert (word["device_name"], word["failure"]["code"]) == ("nas", "connection_timeout")
+    assert datetime.fromisoformat(word["since"]) == first
+    assert (await covered(deps))[DB.path].unseen_since == first
+    (device,) = await answer_list_devices(ListDevices(), deps)
+    assert device.unseen_since == first
+
+    await told(deps, clock, SHOP)
+    assert (await covered(deps))[DB.path].unseen_since is None
+    for _ in range(3):
+        await failed(deps, clock, id)
+    assert len(await words_of_the_unseen(deps)) == 2
+
+
+async def test_an_engine_that_is_off_is_out_of_sight_only_where_it_ran_apps(
+    deps: Deps, clock: Clock
+) -> None:
+    for _ in range(4):
+        await told(deps, clock, engines=())
+    assert await words_of_the_unseen(deps) == []
+
+    await told(deps, clock, SHOP)
+    for _ in range(4):
+        await told(deps, clock, engines=())
+
+    (word,) = await words_of_the_unseen(deps)
+    assert word["failure"]["code"] == "no_engine"

@@ -16,7 +16,7 @@ on conflict do nothing;
 select id, name, type, site, nullif(ssh_host, '') as ssh_host,
        case type when 'ssh' then ssh_port end as ssh_port,
        nullif(ssh_user, '') as ssh_user, nullif(ssh_host_key, '') as ssh_host_key,
-       sudo, jump_device_id, facts, tested_at, created_at,
+       sudo, jump_device_id, facts, tested_at, unseen_since, created_at,
        coalesce((select jsonb_agg(jsonb_build_object(
                             'device_id', j.id, 'name', j.name, 'host', j.ssh_host,
                             'port', j.ssh_port, 'user', j.ssh_user,
@@ -85,6 +85,17 @@ update device set discover_at = $2 where id = $1 and discover_at is not null;
 update device set discovered_at = $2
  where id = $1 and (discovered_at is null or discovered_at < $2 or discovered_at > $3)
 returning id;
+
+-- name: look_failed
+update device set unseen_since = coalesce(unseen_since, $2), looks_failed = looks_failed + 1
+ where id = $1
+returning name, unseen_since, looks_failed;
+
+-- name: look_succeeded
+update device set unseen_since = null, looks_failed = 0 where id = $1 and looks_failed > 0;
+
+-- name: has_found_apps
+select exists (select from app where device_id = $1 and key <> '' and vanished_at is null);
 
 -- name: discover_soon
 update device set discover_at = least(discover_at, $2) where id = $1 and discover_at is not null;
