@@ -10,7 +10,7 @@ sshd by itself would let it go on unseen.
 import asyncio
 import contextlib
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from importlib.resources import files
 
 import asyncssh
@@ -62,10 +62,13 @@ class SshRunner:
         *,
         sudo: bool = False,
         silence_seconds: int = SILENCE_SECONDS,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        """*environment*: what every program is given beside its own."""
         self._connection = connection
         self._sudo = sudo
         self._silence_seconds = silence_seconds
+        self._environment = dict(environment or {})
 
     @contextlib.asynccontextmanager
     async def start(self, program: Program) -> AsyncIterator[Process]:
@@ -81,7 +84,8 @@ class SshRunner:
             raise ValueError(f"More than {MOST_SECRETS} secrets for one program.")
         try:
             channel = await self._connection.create_process(
-                _command(program, self._silence_seconds, sudo=self._sudo), encoding=None
+                _command(program, self._silence_seconds, self._environment, sudo=self._sudo),
+                encoding=None,
             )
             channel.stdin.write(_lines(program))
             first = await channel.stderr.readline()
@@ -169,9 +173,11 @@ class SshProcess:
         await _closed(self._channel)
 
 
-def _command(program: Program, silence_seconds: int, *, sudo: bool) -> str:
+def _command(
+    program: Program, silence_seconds: int, environment: Mapping[str, str], *, sudo: bool
+) -> str:
     """The whole of it as one line for whatever shell the user has there."""
-    variables = dict(program.environment)
+    variables = {**environment, **program.environment}
     if program.run_id:
         variables[RUN_MARKER] = program.run_id
     words = (

@@ -18,7 +18,7 @@ import msgspec
 from holdfast.events.work import DestinationAddress, DestinationType, DeviceAddress
 from holdfast.executor.attempt import Attempt, in_thread
 from holdfast.executor.reach import append_only
-from holdfast.executor.repositories import DeviceNotTestedError, login_of
+from holdfast.executor.repositories import DeviceNotTestedError, environment_on, login_of
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Repository, Restic
 from holdfast.restic.commands import version
@@ -173,5 +173,10 @@ async def _host(
         # It must be one that tells how it ended.
         require(await version.run(restic, ours))
     return Host(
-        connection, restic=restic, cache=facts.cache, sudo=device.sudo, warnings=facts.warnings
+        connection,
+        restic=restic,
+        cache=facts.cache,
+        sudo=device.sudo,
+        warnings=facts.warnings,
+        environment=environment_on(device),
     )

@@ -29,6 +29,8 @@ class DeviceView(View, frozen=True, kw_only=True):
     jumps: tuple[SshHost, ...] = ()
     """The whole way there, the first device first."""
     sudo: bool = False
+    engine_socket: str = ""
+    """Where its container engine listens; empty: at one of the usual places."""
     facts: DeviceProbeResult | None = None
     """What the last test found; None: none has succeeded yet."""
     tested_at: AwareTime | None = None

@@ -57,6 +57,8 @@ create table device (
     -- Through which it is reached; null: directly.
     jump_device_id uuid references device on update cascade,
     sudo       boolean not null default false,
+    -- Where its container engine listens; empty: at one of the usual places.
+    engine_socket text not null default '',
     sealed_secrets bytea,
     -- What the last good test found.
     facts      jsonb,

@@ -39,6 +39,7 @@ async def add(connection: Connection, device: DeviceView, sealed: bytes | None) 
             sealed,
             device.created_at,
             device.jump_device_id,
+            device.engine_socket,
         )
 
 
@@ -85,6 +86,7 @@ async def update(connection: Connection, device: DeviceView, sealed: bytes | Non
             device.sudo,
             sealed,
             device.jump_device_id,
+            device.engine_socket,
         )
 
 
