@@ -17,6 +17,7 @@ import asyncssh
 
 from holdfast.devices.base import GRACE, RUN_MARKER, Process, Program, ProgramNotFoundError
 from holdfast.devices.engine import Open, Reader, Writer
+from holdfast.devices.facts import SudoRefusedError
 from holdfast.devices.streams import CHUNK, drain, split_lines, to_the_end
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
@@ -109,13 +110,6 @@ class SshRunner:
         raise DeviceLostError(
             "The device does not start programs.", detail=first.decode(errors="replace")
         )
-
-
-class SudoRefusedError(HoldfastError):
-    """Programs on the device are to run as root, and sudo does not let us become that."""
-
-    code = "sudo_refused"
-    guidance = "Allow it with NOPASSWD in sudoers, log in as root, or switch sudo off."
 
 
 class SshProcess:

@@ -150,10 +150,10 @@ def _restic_at(host: "Host", repository: Repository, direct: Restic) -> Restic:
 async def _host(
     attempt: Attempt, device: DeviceAddress, stack: contextlib.AsyncExitStack
 ) -> "Host":
-    from holdfast.devices.facts import facts_of
+    from holdfast.devices.facts import SudoRefusedError, facts_of
     from holdfast.devices.host import Host
     from holdfast.devices.programs import OtherProcessorError, placed
-    from holdfast.devices.ssh import SshRunner, SudoRefusedError
+    from holdfast.devices.ssh import SshRunner
     from holdfast.storage.sftp_connection import connected
 
     if not device.host_key:
