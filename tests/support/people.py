@@ -22,7 +22,7 @@ class Person:
     name = "hf-person"
 
     def __init__(self, root: Path, *, sudoers: str = "") -> None:
-        """*root*: a folder that anybody may enter; *sudoers*: further lines of that file."""
+        """*sudoers*: further lines of that file."""
         self.home = root / "home"
         self.home.mkdir(parents=True)
         self.log = root / "sudo.log"
@@ -33,6 +33,10 @@ class Person:
         self._write("hosts", "127.0.0.1 localhost\n", instead=True)  # sudo complains of that
         self.allow(sudoers)
         os.chown(self.home, UID, 65534)
+        for each in root.parents:  # or nobody else gets to the home
+            if each.owner() == "root" and each.is_relative_to("/tmp"):
+                each.chmod(each.stat().st_mode | 0o111)
+        root.chmod(0o755)
 
     def allow(self, sudoers: str) -> None:
         """Anew, as Debian has it: with a terminal of its own for whom sudo starts."""

@@ -4,8 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +20,12 @@ from support.devices import nothing_marked
 from support.executor import Bench, Place, backup_of, until, work_of
 from support.hosts import Pi
 from support.people import Person, can_be_somebody
-from support.sshd import Sshd, sshd_binary
+from support.sshd import Sshd
 from support.trees import differences, manifest
 
 pytestmark = [
     pytest.mark.restic,
     pytest.mark.sftp,
-    pytest.mark.skipif(sshd_binary() is None, reason="sshd is not installed"),
     pytest.mark.skipif(can_be_somebody() != "", reason=can_be_somebody()),
 ]
 
@@ -36,26 +33,16 @@ UNASKED = f"{Person.name} ALL=(root) NOPASSWD: ALL"
 
 
 @pytest.fixture
-def entrance() -> Iterator[Path]:
-    """A folder that others may enter: each start of pytest closes its own to them."""
-    with tempfile.TemporaryDirectory(prefix="hf-person-") as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
+def person(tmp_path: Path) -> Person:
+    return Person(tmp_path / "person", sudoers=UNASKED)
 
 
 @pytest.fixture
-def person(entrance: Path) -> Person:
-    return Person(entrance / "person", sudoers=UNASKED)
-
-
-@pytest.fixture
-def pi(entrance: Path, person: Person, bench: Bench) -> Iterator[Pi]:
-    sshd = Sshd(entrance / "sshd")
-    sshd.before, sshd.user = person.entered, person.name
-    pi = Pi(sshd, person.home / "pi")
+def pi(own_sshd: Sshd, person: Person, bench: Bench) -> Pi:
+    own_sshd.before, own_sshd.user = person.entered, person.name
+    pi = Pi(own_sshd, person.home / "pi")
     pi.address = replace(pi.address, sudo=True)
-    yield pi.known_to(bench)
-    sshd.stop()
+    return pi.known_to(bench)
 
 
 @pytest.fixture
