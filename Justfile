@@ -63,7 +63,7 @@ test-all *arguments: lint types imports
 chaos *arguments: setup-dev
     PYTHONPATH=tests {{ python }} tests/chaos/storm.py {{ arguments }}
 
-[doc("Speed and memory beside plain restic; 'bench schedule', 'bench fanout', 'bench relay', 'bench limits': what those cost")]
+[doc("Speed and memory beside plain restic; 'bench schedule', 'bench fanout', 'bench relay', 'bench limits', 'bench browse': what those cost")]
 [group("check")]
 bench name="main_job" *arguments: setup-dev
     PYTHONPATH=tests {{ python }} tests/bench/{{ name }}.py {{ arguments }}

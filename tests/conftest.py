@@ -9,6 +9,7 @@ import pytest
 from holdfast.restic.binary import find_restic
 from support.dockerd import Dockerd, missing_docker
 from support.podman import Podman, missing_podman
+from support.postgres_image import import_postgres, missing_postgres
 from support.radosgw import INSTALL, Radosgw, missing_programs
 from support.servers import NatsServer, PostgresServer, RcloneS3
 from support.sshd import Sshd, sshd_binary
@@ -108,6 +109,14 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dockerd]:
     engine = Dockerd(tmp_path_factory.mktemp("docker"))
     yield engine.start()
     engine.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_image(docker: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """PostgreSQL from this machine's own, in an image of that name."""
+    if missing_postgres():
+        pytest.skip("there is no PostgreSQL here: apt-get install postgresql")
+    return import_postgres(docker, tmp_path_factory.mktemp("pg") / "root")
 
 
 @pytest.fixture

@@ -36,7 +36,13 @@ class Clock:
 async def opened_catalog(dsn: str, data: Path, now: Clock) -> AsyncIterator[Deps]:
     """Migrated and seeded, as a started catalog is."""
     # Discoveries are other runs among those that a test looks at: they are asked for.
-    settings = Settings(data=data, postgres_dsn=dsn, timezone="Europe/Berlin", discover_seconds=0)
+    settings = Settings(
+        data=data,
+        postgres_dsn=dsn,
+        timezone="Europe/Berlin",
+        discover_seconds=0,
+        system_backups=False,
+    )
     await migrate(dsn)
     pool = await open_pool(dsn)
     try:

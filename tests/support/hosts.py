@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from holdfast.events.work import DestinationSecrets, DeviceAddress, JumpLogin, SshHost
+from holdfast.events.jumps import JumpLogin, SshHost
+from holdfast.events.work import DestinationSecrets, DeviceAddress
 from holdfast.kernel.ids import new_id
 from support.executor import Bench
 from support.people import UID, Person

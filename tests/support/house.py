@@ -89,7 +89,7 @@ class Api:
     def close(self) -> None:
         self.http.close()
 
-    def get(self, path: str, **parameters: Any) -> Any:
+    def get(self, path: str, /, **parameters: Any) -> Any:
         return self._checked(self.http.get(path, params=parameters))
 
     def post(self, path: str, body: Any = None, **parameters: Any) -> Any:
@@ -212,6 +212,7 @@ class House:
         self.environment = {
             "HOLDFAST_LOG_LEVEL": "DEBUG",
             "HOLDFAST_DISCOVER_SECONDS": "0",
+            "HOLDFAST_SYSTEM_BACKUPS": "off",
             **environment,
         }
         self.process: Process

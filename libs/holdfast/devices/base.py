@@ -16,6 +16,15 @@ GRACE = 10.0
 """Seconds that a program has between the request to end and being killed."""
 
 
+class DeviceLostError(HoldfastError):
+    """The connection to the device broke while a program ran there."""
+
+    code = "device_link_lost"
+    guidance = "The program there is ended by itself. Check the device's network and power."
+    status = 503
+    retryable = True
+
+
 class Program(msgspec.Struct, frozen=True, kw_only=True):
     """One program to start.
 

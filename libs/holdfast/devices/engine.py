@@ -69,18 +69,31 @@ class Engine:
 
     async def get(self, path: str) -> bytes | None:
         """The answer's body; None: there is no such thing.  Raises EngineRefusedError."""
+        status, body = await self._call(path, _request(path))
+        if status == b"404":
+            return None
+        if status != b"200":
+            raise EngineRefusedError(detail=f"{path}: {body[:500].decode(errors='replace')}")
+        return body
+
+    async def post(self, path: str, body: bytes) -> None:
+        """Have something made; *body* is JSON.  Raises EngineRefusedError with its words."""
+        status, told = await self._call(path, _request(path, body))
+        if not status.startswith(b"2"):
+            raise EngineRefusedError(
+                "The container engine refuses.",
+                detail=f"{path}: {told[:500].decode(errors='replace')}",
+            )
+
+    async def _call(self, path: str, request: bytes) -> tuple[bytes, bytes]:
+        """The status and the body.  Raises EngineRefusedError."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await self._answer(path)
+                answer = await self._answer(path, request)
         except (OSError, TimeoutError) as error:
             raise EngineRefusedError(detail=f"{self._socket}: {error}") from error
         head, _, body = answer.partition(b"\r\n\r\n")
-        status = head.split(b" ", 2)[1:2]
-        if status == [b"404"]:
-            return None
-        if status != [b"200"]:
-            raise EngineRefusedError(detail=f"{path}: {answer[:500].decode(errors='replace')}")
-        return body
+        return b"".join(head.split(b" ", 2)[1:2]), body
 
     @contextlib.asynccontextmanager
     async def changes(self) -> AsyncIterator[AsyncIterator[None]]:
@@ -119,10 +132,10 @@ class Engine:
             if not chunk:
                 return
 
-    async def _answer(self, path: str) -> bytes:
+    async def _answer(self, path: str, request: bytes) -> bytes:
         reader, writer = await self._open(self._socket)
         try:
-            writer.write(_request(path))
+            writer.write(request)
             answer = bytearray()
             while chunk := await reader.read(65536):
                 answer += chunk
@@ -133,5 +146,11 @@ class Engine:
             writer.close()
 
 
-def _request(path: str) -> bytes:
-    return f"GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n".encode()
+def _request(path: str, body: bytes | None = None) -> bytes:
+    if body is None:
+        return f"GET {path} HTTP/1.0\r\nHost: engine\r\n\r\n".encode()
+    head = (
+        f"POST {path} HTTP/1.0\r\nHost: engine\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body

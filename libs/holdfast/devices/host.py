@@ -7,10 +7,10 @@ from importlib.resources import files
 
 import asyncssh
 
-from holdfast.devices.base import GRACE, RUN_MARKER, LeftoverError, Program, Runner
+from holdfast.devices.base import GRACE, RUN_MARKER, DeviceLostError, LeftoverError, Program, Runner
 from holdfast.devices.engine import Open
 from holdfast.devices.holders import FIRST_PID_NAMESPACE, Sight
-from holdfast.devices.ssh import DeviceLostError, SshRunner, opener
+from holdfast.devices.ssh import SshRunner, opener
 from holdfast.kernel.errors import HoldfastError
 
 SCRIPT = files("holdfast.devices").joinpath("host.sh").read_text(encoding="utf-8")

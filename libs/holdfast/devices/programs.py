@@ -9,9 +9,8 @@ from pathlib import Path
 
 import asyncssh
 
-from holdfast.devices.base import Program, Runner
+from holdfast.devices.base import DeviceLostError, Program, Runner
 from holdfast.devices.facts import DeviceFacts
-from holdfast.devices.ssh import DeviceLostError
 from holdfast.kernel.errors import HoldfastError
 
 SCRIPT = files("holdfast.devices").joinpath("place_program.sh").read_text(encoding="utf-8")

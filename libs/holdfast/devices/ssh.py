@@ -15,7 +15,14 @@ from importlib.resources import files
 
 import asyncssh
 
-from holdfast.devices.base import GRACE, RUN_MARKER, Process, Program, ProgramNotFoundError
+from holdfast.devices.base import (
+    GRACE,
+    RUN_MARKER,
+    DeviceLostError,
+    Process,
+    Program,
+    ProgramNotFoundError,
+)
 from holdfast.devices.engine import Open, Reader, Writer
 from holdfast.devices.facts import SudoRefusedError
 from holdfast.devices.streams import CHUNK, drain, split_lines, to_the_end
@@ -40,15 +47,6 @@ BY_SIGNAL = {137: -9, 143: -15}
 """What a shell says of a program that a signal ended."""
 
 ESCAPED = {byte: f"\\0{byte:03o}".encode() for byte in (*range(32), ord("\\"), *range(127, 256))}
-
-
-class DeviceLostError(HoldfastError):
-    """The connection to the device broke while a program ran there."""
-
-    code = "device_link_lost"
-    guidance = "The program there is ended by itself. Check the device's network and power."
-    status = 503
-    retryable = True
 
 
 class SshRunner:

@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime, Event, Stream
 from holdfast.events.consistency import Step
+from holdfast.events.restoring import AppRestoreResult, FailedSource, RestorePlan
 
 
 class Operation(StrEnum):
@@ -20,6 +21,7 @@ class Operation(StrEnum):
     INIT = "init"
     PROBE = "probe"
     IMPORT = "import"
+    LIST_FILES = "list_files"
     DEVICE_PROBE = "device_probe"
     DISCOVER = "discover"
     CHECK = "check"
@@ -29,6 +31,7 @@ class Operation(StrEnum):
     UNDELETE = "undelete"
     HEAL = "heal"
     PROTECTION_TEST = "protection_test"
+    APP_RESTORE = "app_restore"
 
 
 class RunStatus(StrEnum):
@@ -138,6 +141,14 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True, tag="import"):
     repository_id: str = ""
 
 
+class ListFilesResult(msgspec.Struct, frozen=True, kw_only=True, tag="list_files"):
+    """The files of a snapshot were told to the catalog."""
+
+    files: int
+    """That are no folders."""
+    folders: int
+
+
 class RebuildResult(msgspec.Struct, frozen=True, kw_only=True, tag="rebuild"):
     """A repository was asked for the settings that it carries; another run brings snapshots."""
 
@@ -154,6 +165,15 @@ class RestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="restore"):
     restored_path: str
     files_restored: int
     bytes_restored: int
+    destination_id: UUID | None = None
+    """Where the last of it came from."""
+    failed_sources: tuple[FailedSource, ...] = ()
+    """What was tried before."""
+    verified: bool = False
+    """What was written was read again, and what was there was read: all is as in the snapshot.
+    In mode ``if_newer`` what was left because it is newer, or as old, was not read."""
+    plan: RestorePlan | None = None
+    """It was a dry run."""
 
 
 class ForgetResult(msgspec.Struct, frozen=True, kw_only=True, tag="forget"):
@@ -305,6 +325,8 @@ Result = (
     | BackupResult
     | HealResult
     | ProtectionTestResult
+    | ListFilesResult
+    | AppRestoreResult
 )
 
 

@@ -8,7 +8,11 @@ import msgspec
 
 from holdfast.events.base import AwareTime, Work
 from holdfast.events.consistency import Consistency
+from holdfast.events.discovery import FoundApp
+from holdfast.events.jumps import JumpLogin, SshHost
 from holdfast.events.limits import NO_LIMITS, Limits
+from holdfast.events.restoring import RestoreMode
+from holdfast.events.system import SystemType
 
 
 class DestinationType(StrEnum):
@@ -57,18 +61,6 @@ class FanOut(StrEnum):
     two repositories share their master key."""
 
 
-class SshHost(msgspec.Struct, frozen=True, kw_only=True):
-    """A device that is logged in to over SSH, without what opens it."""
-
-    device_id: UUID
-    name: str
-    host: str
-    port: int = 22
-    user: str
-    host_key: str = ""
-    """As for an SFTP destination: pinned, or a fingerprint, or nothing yet."""
-
-
 class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a repository is, without what opens it."""
 
@@ -104,15 +96,6 @@ class DestinationAddress(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits = NO_LIMITS
     append_only: bool = False
     """Backups go through a relay that deletes and changes nothing but restic's locks."""
-
-
-class JumpLogin(msgspec.Struct, frozen=True, kw_only=True):
-    """What opens a device on the way to another.  Only ever encoded inside a sealed envelope."""
-
-    device_id: UUID
-    password: str = ""
-    private_key: str = ""
-    passphrase: str = ""
 
 
 class DestinationSecrets(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,6 +178,12 @@ class BackupRequested(Work, frozen=True, kw_only=True):
     environment_of: tuple[str, ...] = ()
     """Containers whose environment goes into a snapshot of its own: its values are in no database
     and on no bus, so the executor asks the engine for them."""
+    found: FoundApp | None = None
+    """What a discovery said of the app: kept beside the snapshot, so that the app comes back as it
+    was, whatever has become of it."""
+    system: SystemType | None = None
+    """What of Holdfast itself is backed up; None: the paths.  It is one file then, which is made
+    in memory, and *paths* is its name."""
     tags: tuple[str, ...]
     targets: tuple[BackupTarget, ...]
     device: DeviceAddress | None = None
@@ -203,6 +192,13 @@ class BackupRequested(Work, frozen=True, kw_only=True):
     """What is done around it; None: nothing."""
     fan_out: FanOut = FanOut.PARALLEL
     """Absent before there was a choice."""
+
+
+class RestoreSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A destination that has the content to be restored."""
+
+    address: DestinationAddress
+    restic_snapshot_id: str
 
 
 class RestoreRequested(Work, frozen=True, kw_only=True):
@@ -216,12 +212,43 @@ class RestoreRequested(Work, frozen=True, kw_only=True):
     address: DestinationAddress
     restic_snapshot_id: str
     target_path: str
+    others: tuple[RestoreSource, ...] = ()
+    """Where the same content is, should the first fail; in the order in which they are tried."""
     files: tuple[str, ...] = ()
     """Exact paths in the snapshot; none means all of it."""
-    overwrite: bool = False
-    """Whether files that are there and differ may be replaced."""
+    mode: RestoreMode = RestoreMode.NEVER
+    dry_run: bool = False
+    """Only tell what would be done."""
+    verify: bool = False
+    """Read what was written again, and compare."""
+    sparse: bool = True
+    """Long rows of zeros take no space."""
     device: DeviceAddress | None = None
     """Where they go, when that is behind SSH; None: to the executor's own machine."""
+
+
+class AppRestoreRequested(Work, frozen=True, kw_only=True):
+    """Bring a whole app back: its data, its files, and its containers."""
+
+    TYPE: ClassVar[str] = "app_restore.requested"
+
+    configuration_id: UUID | None = None
+    app_id: UUID
+    app_name: str = ""
+    address: DestinationAddress
+    restic_snapshot_id: str
+    backup_run_id: UUID
+    """The run that made the snapshot: what was kept beside it is known by that."""
+    found: FoundApp
+    """What was last known of the app on its own device."""
+    device: DeviceAddress | None = None
+    """Where it goes, when that is behind SSH; None: to the executor's own machine."""
+    elsewhere: bool = False
+    """It goes to another device than its own."""
+    overwrite: bool = False
+    """On another device: directories that are there and not empty are set aside."""
+    dry_run: bool = False
+    """Only look, and tell what would be done."""
 
 
 class ForgetAdmitted(Work, frozen=True, kw_only=True):
@@ -331,6 +358,17 @@ class ImportRequested(Work, frozen=True, kw_only=True):
     TYPE: ClassVar[str] = "import.requested"
 
     address: DestinationAddress
+
+
+class ListFilesRequested(Work, frozen=True, kw_only=True):
+    """Tell the catalog which files a snapshot has."""
+
+    TYPE: ClassVar[str] = "list_files.requested"
+
+    address: DestinationAddress
+    snapshot_id: UUID
+    """The catalog's row."""
+    restic_snapshot_id: str
 
 
 class RotatePasswordRequested(Work, frozen=True, kw_only=True):

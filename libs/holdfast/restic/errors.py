@@ -164,6 +164,13 @@ class RestoreIncompleteError(ResticError):
         self.failed_count = failed_count
 
 
+class RestoreUnverifiedError(RestoreIncompleteError):
+    """Read again, some files are not what was written."""
+
+    code = "restore_unverified"
+    guidance = "The files are named in the run; check the disk that they were restored to."
+
+
 BY_CODE: dict[int, type[ResticError]] = {
     10: RepositoryNotFoundError,
     11: RepositoryLockedError,

@@ -155,10 +155,12 @@ class Restic:
         environment: Mapping[str, str] | None = None,
         secrets: Mapping[str, Secret] | None = None,
         on_error_line: OnLine | None = None,
+        before: Sequence[str] = (),
     ) -> AsyncIterator[Running]:
-        """Run restic with *argv* while the block lasts."""
+        """Run restic with *argv* while the block lasts; *before* are words of a program that is
+        to start it."""
         program = Program(
-            argv=(self.binary, *self._global_arguments(), *argv),
+            argv=(*before, self.binary, *self._global_arguments(), *argv),
             run_id=self.run_id,
             environment={**environment_of(self.repository), **(environment or {})},
             secrets={**(secrets or {}), **secrets_of(self.repository)},

@@ -67,6 +67,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """So long after our last sign of life an app that is stopped for its backup comes back."""
     discover_seconds: float = 60.0
     """How often a device's container engines are asked what they run; 0: only when asked to."""
+    system_backups: bool = True
+    """Whether Holdfast backs its own database and settings up unasked."""
+    platform_paths: tuple[Path, ...] = ()
+    """Files and directories that Holdfast was started with, as its compose file."""
     timezone: str = "UTC"
     """The zone of schedules that name none."""
     log_level: str = "INFO"
@@ -127,6 +131,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             lock_wait_seconds=_number(environ, "LOCK_WAIT_SECONDS", 3600.0, at_least=0),
             app_lease_seconds=_number(environ, "APP_LEASE_SECONDS", 60.0, at_least=3),
             discover_seconds=_number(environ, "DISCOVER_SECONDS", 60.0, at_least=0),
+            system_backups=_switch(environ, "SYSTEM_BACKUPS", default=True),
+            platform_paths=tuple(
+                Path(each).expanduser().absolute()
+                for each in text("PLATFORM_PATHS").split(":")
+                if each
+            ),
             timezone=_zone(text("TIMEZONE")) or machine_timezone(),
             log_level=_log_level(text("LOG_LEVEL") or "INFO"),
         )
@@ -188,6 +198,13 @@ def _number(environ: Mapping[str, str], name: str, default: float, *, at_least: 
             f"from {at_least:g} to {LONGEST_SECONDS:.0f}."
         )
     return value
+
+
+def _switch(environ: Mapping[str, str], name: str, *, default: bool) -> bool:
+    raw = environ.get(f"HOLDFAST_{name}") or ("on" if default else "off")
+    if raw not in ("on", "off"):
+        raise InvalidRequestError(f"HOLDFAST_{name} is {raw!r}; it must be on or off.")
+    return raw == "on"
 
 
 def _slots(environ: Mapping[str, str], name: str, default: int) -> int:

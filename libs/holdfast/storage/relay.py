@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from holdfast.devices.base import Process, Program, Runner
+from holdfast.devices.base import DeviceLostError, Process, Program, Runner
 from holdfast.kernel.secret import Secret
 from holdfast.storage.base import LocalTarget, Target
 from holdfast.storage.errors import StorageError, StorageFullError
@@ -139,7 +139,9 @@ class Relay:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
-                if working.exception() is not None:
+                error = working.exception()
+                # A device that is lost breaks what it was sending off: the storage is not at fault.
+                if error is not None and not isinstance(error, DeviceLostError):
                     await self._raise_its_cause()
                 return working.result()
             raise (StorageFullError if filling.done() else RelayError)(detail=self._log.detail)

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.catalog.deps import Deps
+from holdfast.catalog.domain import system
 from holdfast.catalog.domain.device import far_address
 from holdfast.catalog.domain.discovered import (
     consistency_of,
@@ -27,8 +28,13 @@ from holdfast.catalog.store import (
 )
 from holdfast.catalog.store.pool import Connection
 from holdfast.events.run import Operation, RunStatus, Trigger
+from holdfast.events.system import SystemType
 from holdfast.events.views import AppView, ConfigurationView, DeviceView, PolicyView
-from holdfast.events.work import BackupRequested, BackupTarget, DestinationAddress
+from holdfast.events.work import (
+    BackupRequested,
+    BackupTarget,
+    DestinationAddress,
+)
 from holdfast.kernel.errors import ConflictError, NotFoundError
 from holdfast.kernel.ids import derived_id
 
@@ -58,7 +64,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 
     configuration: ConfigurationView
     policy: PolicyView
-    app: AppView
+    app: AppView | None
+    """None: it is Holdfast itself."""
     device: DeviceView
 
 
@@ -98,6 +105,12 @@ async def resolve_all(
     resolved: dict[UUID, Resolved | None] = {}
     for tie in ties:
         policy = terms.get(tie.policy_id)
+        if policy is not None and tie.is_system_backup:
+            here = await devices.own(connection)
+            resolved[tie.id] = (
+                Resolved(configuration=tie, policy=policy, app=None, device=here) if here else None
+            )
+            continue
         app = owners.get(tie.app_id) if tie.app_id else None
         if policy is None or app is None or not paths_to_read(app, tie):
             resolved[tie.id] = None
@@ -131,7 +144,6 @@ async def start_backups(
 
 def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUID) -> NewBackup:
     configuration, policy = start.resolved.configuration, start.resolved.policy
-    app, device = start.resolved.app, start.resolved.device
     targets = tuple(
         BackupTarget(
             snapshot_id=derived_id("snapshot", start.run_id, each.id), address=addresses[each.id]
@@ -141,34 +153,53 @@ def _new_run(start: Start, addresses: Addresses, now: datetime, instance_id: UUI
     )
     if not targets:
         raise NoDestinationError(f"The policy {policy.name!r} has no enabled destination.")
+    work = _work(start, targets, now, instance_id)
+    return NewBackup(
+        operation=Operation.BACKUP,
+        work=work,
+        trigger=start.trigger,
+        configuration_id=configuration.id,
+        app_id=work.app_id,
+        device_id=start.resolved.device.id,
+        scheduled_for=start.scheduled_for,
+        not_after=start.not_after,
+    )
+
+
+def _work(
+    start: Start, targets: tuple[BackupTarget, ...], now: datetime, instance_id: UUID
+) -> BackupRequested:
+    configuration, policy = start.resolved.configuration, start.resolved.policy
+    app, device = start.resolved.app, start.resolved.device
+    app_id = app.id if app else None
+    kind = SystemType(configuration.system_type or "") if app is None else None
     work = BackupRequested(
         event_id=derived_id(BackupRequested.TYPE, start.run_id),
         occurred_at=now,
         run_id=start.run_id,
         site=device.site,
         configuration_id=configuration.id,
-        app_id=app.id,
-        app_name=app.name,
+        app_id=app_id,
+        app_name=system.NAMES[kind] if kind else "",
         hostname=device.name,
+        paths=(system.FILES[kind],) if kind else (),
+        system=kind,
+        tags=backup_tags(app_id, configuration.id, start.run_id, instance_id),
+        targets=targets,
+        fan_out=policy.fan_out,
+    )
+    if app is None:
+        return work
+    return msgspec.structs.replace(
+        work,
+        app_name=app.name,
         paths=paths_to_read(app, configuration),
         exclude_paths=excludes_of(app, configuration),
         exclude_caches=app.found is not None,
         environment_of=environment_of(app, configuration),
-        tags=backup_tags(app.id, configuration.id, start.run_id, instance_id),
-        targets=targets,
+        found=app.found,
         device=far_address(device),
         consistency=consistency_of(app, configuration),
-        fan_out=policy.fan_out,
-    )
-    return NewBackup(
-        operation=Operation.BACKUP,
-        work=work,
-        trigger=start.trigger,
-        configuration_id=configuration.id,
-        app_id=app.id,
-        device_id=device.id,
-        scheduled_for=start.scheduled_for,
-        not_after=start.not_after,
     )
 
 

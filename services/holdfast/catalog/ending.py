@@ -13,6 +13,7 @@ from holdfast.catalog.retrying import queue_retry
 from holdfast.catalog.store import (
     destinations,
     devices,
+    dump,
     outbox,
     passwords,
     runs,
@@ -73,6 +74,7 @@ async def record_end(connection: Connection, run: RunRow, event: RunCompleted, d
     if not ended:
         return
     await _follow(connection, run, event, now)
+    await dump.drop_parts(connection, run.id)
     await _compare(connection, run, now)
     if isinstance(event.result, PruneResult | CheckResult) and event.result.stats is not None:
         stats, zone = event.result.stats, deps.settings.timezone

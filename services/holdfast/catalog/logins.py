@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.store import destinations, devices
 from holdfast.catalog.store.pool import Connection
-from holdfast.events.work import DestinationSecrets, JumpLogin
+from holdfast.events.jumps import JumpLogin
+from holdfast.events.work import DestinationSecrets
 
 
 async def logins_of(

@@ -22,13 +22,14 @@ POLL_SECONDS = 0.05
 
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
 
-_VERSION_TABLE = """
+VERSION_TABLE = """
 create table if not exists schema_version (
     number     integer primary key,
     name       text not null,
     sha256     text not null,
     applied_at timestamptz not null default now()
 )"""
+"""Which steps were run."""
 
 
 class MigrationError(HoldfastError):
@@ -148,7 +149,7 @@ async def _lock(connection: asyncpg.Connection) -> None:
 
 
 async def _run(connection: asyncpg.Connection, steps: Sequence[Migration]) -> int:
-    await connection.execute(_VERSION_TABLE)
+    await connection.execute(VERSION_TABLE)
     rows = await connection.fetch("select number, sha256 from schema_version")
     todo = pending(steps, {row["number"]: row["sha256"] for row in rows})
     for step in todo:

@@ -12,12 +12,22 @@ from uuid import UUID
 
 import asyncpg
 
+from holdfast.catalog.answers.changed import configuration_changed
 from holdfast.catalog.domain.policy import Terms
-from holdfast.catalog.store import devices, instance, policies, tokens
-from holdfast.catalog.store.pool import transaction
+from holdfast.catalog.store import (
+    configurations,
+    devices,
+    instance,
+    outbox,
+    policies,
+    tokens,
+)
+from holdfast.catalog.store.pool import Connection, transaction
+from holdfast.events.changes import Change
+from holdfast.events.system import SystemType
 from holdfast.events.views import KeepRules
 from holdfast.kernel.errors import HoldfastError
-from holdfast.kernel.ids import new_id
+from holdfast.kernel.ids import derived_id, new_id
 from holdfast.kernel.private_file import create_private
 from holdfast.secretbox.tokens import new_token, token_hash
 from holdfast.settings import Settings
@@ -52,7 +62,18 @@ async def seed(
             now,
         )
         await tokens.add(connection, token_hash(token), ADMINISTRATOR, now)
+        if settings.system_backups:
+            await _protect_ourselves(connection, instance_id, now)
     return instance_id
+
+
+async def _protect_ourselves(connection: Connection, instance_id: UUID, now: datetime) -> None:
+    """Back Holdfast itself up by the default policy, unless somebody decided about that."""
+    policy_id = await policies.the_default(connection)
+    for kind in SystemType:
+        id = derived_id("system", instance_id, kind)
+        if await configurations.add_system(connection, id, kind, policy_id, now):
+            await outbox.add(connection, configuration_changed(id, Change.CREATED, now))
 
 
 def default_policy(timezone: str) -> Terms:

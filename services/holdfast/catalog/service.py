@@ -4,12 +4,15 @@ import asyncio
 
 from holdfast.catalog import handlers
 from holdfast.catalog.answers import (
+    app_restores,
     apps,
     configurations,
     destinations,
     devices,
     discovery,
+    dump,
     executors,
+    files,
     identity,
     passwords,
     policies,
@@ -30,6 +33,7 @@ from holdfast.catalog.seed import seed
 from holdfast.catalog.store import outbox
 from holdfast.catalog.store.pool import open_pool
 from holdfast.catalog.store.runs import ENDED_CHANNEL
+from holdfast.catalog.sweeping import Sweeper
 from holdfast.catalog.waiting import Waiter, listen
 from holdfast.events import discovery as found
 from holdfast.events import due, queries, retention, run, snapshot
@@ -66,6 +70,7 @@ async def build(runtime: Runtime) -> Service:
         runs=[
             Relay(pool, runtime.bus, deps.wake, runtime.now).run,
             Keeper(deps).run,
+            Sweeper(deps).run,
             hear_postgres,
         ],
         closes=[pool.close],
@@ -108,6 +113,7 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.DiscoverDevice, discovery.answer_discover_device, deps),
         answer(queries.GetCoverage, discovery.answer_get_coverage, deps),
         answer(queries.CreateApp, apps.answer_create_app, deps),
+        answer(queries.RestoreApp, app_restores.answer_restore_app, deps),
         answer(queries.ListApps, apps.answer_list_apps, deps),
         answer(queries.AddDestination, destinations.answer_add_destination, deps),
         answer(queries.ListDestinations, destinations.answer_list_destinations, deps),
@@ -141,6 +147,12 @@ def _answers(deps: Deps) -> list[Answer]:
         answer(queries.StartBackup, runs.answer_start_backup, deps),
         answer(queries.ListSnapshots, snapshots.answer_list_snapshots, deps),
         answer(queries.GetSnapshot, snapshots.answer_get_snapshot, deps),
+        answer(queries.ReadDatabase, dump.answer_read_database, deps),
+        answer(queries.ListFiles, files.answer_list_files, deps),
+        answer(queries.AskListing, files.answer_ask_listing, deps),
+        answer(queries.AskFolders, files.answer_ask_folders, deps),
+        answer(queries.KeepFolders, files.answer_keep_folders, deps),
+        answer(queries.KeepListing, files.answer_keep_listing, deps),
         answer(queries.RestoreSnapshot, snapshots.answer_restore_snapshot, deps),
         answer(queries.ListRuns, runs.answer_list_runs, deps),
         answer(queries.GetRun, runs.answer_get_run, deps),

@@ -72,7 +72,7 @@ class GatewayClient:
     ) -> None:
         self._http.close()
 
-    def get(self, path: str, reply: type[T], **parameters: object) -> T:
+    def get(self, path: str, reply: type[T], /, **parameters: object) -> T:
         """GET below /api/v1."""
         given = {name: str(value) for name, value in parameters.items() if value is not None}
         return msgspec.json.decode(self._send("GET", path, parameters=given), type=reply)

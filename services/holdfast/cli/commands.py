@@ -1,7 +1,6 @@
 """The everyday commands, against a running gateway.  Each returns the exit code."""
 
 from datetime import datetime
-from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -100,23 +99,6 @@ def snapshots(app: str | None, limit: int) -> int:
         )
     print_table(table)
     return 0
-
-
-def restore(snapshot: str, target: Path, files: tuple[str, ...], *, overwrite: bool) -> int:
-    """Restore onto the snapshot's own device and follow it to the end."""
-    with GatewayClient.find() as client:
-        found = find_snapshot(client, snapshot)
-        apps = {each.id: each for each in client.get("/apps", Apps).apps}
-        devices = client.get("/devices", Devices).devices
-        device_id = apps[found.app_id].device_id if found.app_id in apps else devices[0].id
-        body = {
-            "target_device_id": device_id,
-            "target_path": str(target),
-            "files": list(files),
-            "overwrite": overwrite,
-        }
-        accepted = client.post(f"/backup/snapshots/{found.id}/restore", RunAccepted, body)
-        return report(follow_run(client, accepted.run_id, console()))
 
 
 def runs(limit: int) -> int:

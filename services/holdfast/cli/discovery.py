@@ -67,3 +67,8 @@ def _devices(client: GatewayClient, name: str | None) -> list[DeviceView]:
         known = ", ".join(each.name for each in devices)
         raise NotFoundError(f"There is no device {name!r}.", guidance=f"There are: {known}.")
     return found
+
+
+def find_device(client: GatewayClient, name: str) -> DeviceView:
+    """The device of that name or id.  Raises NotFoundError that lists what there is."""
+    return _devices(client, name)[0]

@@ -100,14 +100,70 @@ def snapshots(app: str | None, limit: int) -> None:
 
 @main.command()
 @click.argument("snapshot")
+@click.argument("path", default="/")
+def files(snapshot: str, path: str) -> None:
+    """Look into SNAPSHOT (an id, or 'latest:APP'): what is in its folder PATH."""
+    from holdfast.cli.files import files as run_files
+
+    sys.exit(run_files(snapshot, path))
+
+
+@main.command()
+@click.argument("snapshot")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option("--file", "files", multiple=True, help="Only this path; may be given again.")
-@click.option("--overwrite", is_flag=True, help="Replace files that are there and differ.")
-def restore(snapshot: str, target: Path, files: tuple[str, ...], overwrite: bool) -> None:
+@click.option(
+    "--mode",
+    type=click.Choice(["never", "if_changed", "if_newer", "always"]),
+    default="never",
+    show_default=True,
+    help="Which files that are there may be replaced.",
+)
+@click.option("--dry-run", is_flag=True, help="Only tell what would be done.")
+@click.option("--verify", is_flag=True, help="Read what was written again, and compare.")
+@click.option("--device", help="Onto this device; else the one that was backed up.")
+def restore(
+    snapshot: str,
+    target: Path,
+    files: tuple[str, ...],
+    mode: str,
+    dry_run: bool,
+    verify: bool,
+    device: str | None,
+) -> None:
     """Bring SNAPSHOT (an id, or 'latest:APP') back below TARGET."""
-    from holdfast.cli.commands import restore as run_restore
+    from holdfast.cli.restoring import restore as run_restore
 
-    sys.exit(run_restore(snapshot, target.absolute(), files, overwrite=overwrite))
+    body = {"files": list(files), "mode": mode, "dry_run": dry_run, "verify": verify}
+    sys.exit(run_restore(snapshot, target.absolute(), device, body))
+
+
+@main.command("restore-database")
+@DATA
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True, exists=True))
+@click.option("--replace", is_flag=True, help="Set aside what is in the database.")
+def restore_database(data: Path | None, file: Path, replace: bool) -> None:
+    """Bring Holdfast's own database back from FILE, holdfast-database.sql of a system backup."""
+    from holdfast.cli.database import restore_database as run_restore
+    from holdfast.cli.up import settings_for
+
+    sys.exit(asyncio.run(run_restore(settings_for(data, None), file, replace=replace)))
+
+
+@main.command("restore-app")
+@click.argument("app")
+@click.option("--snapshot", help="An id; without it: the newest good one.")
+@click.option("--device", help="Another device than the app's own (a name or an id).")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done and what is in the way.")
+@click.option("--overwrite", is_flag=True, help="On another device: set aside what is there.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def restore_app(
+    app: str, snapshot: str | None, device: str | None, dry_run: bool, overwrite: bool, yes: bool
+) -> None:
+    """Bring all of APP back: stop it, set aside what is there, restore, and start it again."""
+    from holdfast.cli.app_restore import restore_app as run_restore
+
+    sys.exit(run_restore(app, snapshot, device, dry_run=dry_run, overwrite=overwrite, yes=yes))
 
 
 @main.command()

@@ -29,6 +29,7 @@ from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 from holdfast.restic import Restic
 from holdfast.secretbox.envelope import ReceiverKey
+from holdfast.settings import Settings
 from holdfast.storage.base import Backend
 from holdfast.storage.objects import Objects
 from holdfast.storage.rclone import find_rclone, purge
@@ -83,6 +84,8 @@ class Deps:
     lock_poll_seconds: float = 20.0
     """A run that waits looks again after so long."""
 
+    platform: Settings | None = None
+    """What is in force here: it is backed up as a part of Holdfast itself."""
     watches: EngineWatches | None = None
     """Ears at the engines of devices; None: nobody listens."""
 

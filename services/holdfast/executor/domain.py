@@ -11,6 +11,7 @@ import msgspec
 from holdfast.events.base import Event, Work
 from holdfast.events.run import Failure, Operation, Result, RunStatus
 from holdfast.events.work import (
+    AppRestoreRequested,
     BackupRequested,
     BackupTarget,
     CheckRequested,
@@ -21,6 +22,7 @@ from holdfast.events.work import (
     HealRequested,
     ImportRequested,
     InitRequested,
+    ListFilesRequested,
     ProbeRequested,
     ProtectionTestRequested,
     ProtectRequested,
@@ -46,11 +48,13 @@ CANCELLED = Failure(code="run_cancelled", message="The run was cancelled.")
 OPERATIONS: dict[type[Work], Operation] = {
     BackupRequested: Operation.BACKUP,
     RestoreRequested: Operation.RESTORE,
+    AppRestoreRequested: Operation.APP_RESTORE,
     ForgetAdmitted: Operation.FORGET,
     PruneAdmitted: Operation.PRUNE,
     InitRequested: Operation.INIT,
     ProbeRequested: Operation.PROBE,
     ImportRequested: Operation.IMPORT,
+    ListFilesRequested: Operation.LIST_FILES,
     DeviceProbeRequested: Operation.DEVICE_PROBE,
     DiscoverRequested: Operation.DISCOVER,
     CheckRequested: Operation.CHECK,
@@ -85,6 +89,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     result: Result | None = None
 
 
+class Listable(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot whose files can be told."""
+
+    snapshot_id: UUID
+    """The catalog's row."""
+    address: DestinationAddress
+    restic_snapshot_id: str
+    tree: str = ""
+    """restic's id of its content, if it is known."""
+
+
 class TargetOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a backup came to at one destination."""
 
@@ -93,6 +108,8 @@ class TargetOutcome(msgspec.Struct, frozen=True, kw_only=True):
     failure: Failure | None = None
     unreadable_count: int = 0
     unreadable_files: tuple[str, ...] = ()
+    listable: Listable | None = None
+    """What was made of it; None: nothing, or an attempt before this one made it."""
 
 
 def operation_of(work: Work) -> Operation:

@@ -1,6 +1,7 @@
 """What a restore would change of the files that are there already."""
 
 import os
+import posixpath
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,12 +54,16 @@ class Target:
         path = Path(self.path)
         return path.is_dir() or not os.path.lexists(path)
 
-    def holds_anything(self) -> bool:
+    def is_full(self) -> bool:
         """Whether there is something that could be in the way."""
         try:
             return bool(os.listdir(self.path))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return False
+
+    def make(self) -> None:
+        """Be there."""
+        Path(self.path).mkdir(parents=True, exist_ok=True)
 
     def place_of(self, item: str) -> str:
         """Where a path of the snapshot goes."""
@@ -72,15 +77,20 @@ async def obstacles(
 
     restic's dry run tells which files have another content.  It does not tell that a
     directory, link or file stands where one of another kind would go, so that is looked at
-    here.  A link that points elsewhere is not found: it is left as it is.
+    here.  A link that points elsewhere is not found: it is left as it is.  But right above a
+    file, restic puts a folder in the place of a link.
     """
     found = Obstacles()
+    named = set(wanted)
     options = LsOptions(snapshot=snapshot, paths=tuple(wanted), recursive=bool(wanted))
     async with ls.open_stream(restic, options) as nodes:
         batch: list[Node] = []
         async for node in nodes:
             batch.append(node)
-            if len(batch) == AT_ONCE:
+            if node.path in named and node.type != "dir":
+                above = posixpath.dirname(node.path)
+                batch.append(Node(name=posixpath.basename(above), path=above, type="dir"))
+            if len(batch) >= AT_ONCE:
                 await _look(batch, target, found)
                 batch = []
         await _look(batch, target, found)
@@ -100,7 +110,8 @@ async def _dry_run(
         snapshot=snapshot,
         target=target.path,
         include=tuple(wanted),
-        overwrite=Overwrite.IF_CHANGED,
+        # A file that an earlier restore could not write whole looks right but for its content.
+        overwrite=Overwrite.ALWAYS,
         dry_run=True,
     )
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from holdfast.events.jumps import SshHost
 from holdfast.events.limits import Compression
 from holdfast.events.work import (
     DestinationAddress,
@@ -14,7 +15,6 @@ from holdfast.events.work import (
     DestinationType,
     DeviceAddress,
     S3Addressing,
-    SshHost,
 )
 from holdfast.executor.limits import rates_at
 from holdfast.kernel.errors import HoldfastError

@@ -37,6 +37,7 @@ async def build(runtime: Runtime) -> Service:
             cache=settings.cache,
             app_lease_seconds=round(settings.app_lease_seconds),
             lock_wait=timedelta(seconds=settings.lock_wait_seconds),
+            platform=settings,
             watches=watches,
         )
     )

@@ -40,17 +40,21 @@ SOME_PACKS_BYTES = 64 * 1024 * 1024
 
 
 @contextlib.asynccontextmanager
-async def at_device(attempt: Attempt, device: DeviceAddress | None) -> AsyncIterator[Attempt]:
+async def at_device(
+    attempt: Attempt, device: DeviceAddress | None, *, whatever: bool = False
+) -> AsyncIterator[Attempt]:
     """*attempt* with its device logged in to, while the block lasts; as it is without one.
 
-    Raises what a connection raises, naming the device; StoppedError too.
+    Raises what a connection raises, naming the device; StoppedError too, unless it is needed
+    *whatever* stops the run.
     """
     if device is None:
         yield attempt
         return
     async with contextlib.AsyncExitStack() as stack:
         try:
-            host = await attempt.hold.guard(_host(attempt, device, stack))
+            opening = _host(attempt, device, stack)
+            host = await (opening if whatever else attempt.hold.guard(opening))
         except HoldfastError as error:
             error.message = f"Device {device.name}: {error.message}"
             raise

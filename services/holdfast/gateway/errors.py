@@ -26,6 +26,7 @@ API = "/api/v1"
 CONFLICTS = frozenset(
     {
         "would_overwrite",
+        "restore_broken_off",
         "conflict",
         "foreign_repository",
         "other_repository",

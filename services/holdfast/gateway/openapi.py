@@ -103,6 +103,7 @@ SHOWN = (
     devices.DevicePatch,
     devices.DeviceList,
     devices.AppRequest,
+    devices.AppRestoreRequest,
     devices.AppList,
     policies.PolicyRequest,
     policies.PolicyPatch,

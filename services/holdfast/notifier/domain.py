@@ -54,6 +54,7 @@ TOLD = {
 OPERATIONS = {
     Operation.BACKUP: "Backup",
     Operation.RESTORE: "Restore",
+    Operation.APP_RESTORE: "Bringing an app back",
     Operation.FORGET: "Removing old snapshots",
     Operation.PRUNE: "Freeing space",
     Operation.CHECK: "Checking a destination",

@@ -16,6 +16,7 @@ from holdfast.catalog.answers.devices import (
 )
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.handlers import on_run_completed
+from holdfast.events.jumps import JumpLogin
 from holdfast.events.queries import (
     AddDestination,
     CreateDevice,
@@ -28,7 +29,7 @@ from holdfast.events.queries import (
 )
 from holdfast.events.run import DeviceProbeResult
 from holdfast.events.views import DeviceView
-from holdfast.events.work import DestinationSecrets, DestinationType, JumpLogin
+from holdfast.events.work import DestinationSecrets, DestinationType
 from holdfast.kernel.errors import ConflictError, InvalidRequestError
 from holdfast.kernel.ids import new_id
 from holdfast.secretbox.envelope import ReceiverKey

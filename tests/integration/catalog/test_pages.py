@@ -27,6 +27,7 @@ from holdfast.events.queries import (
     RemoveDestination,
     RestoreSnapshot,
 )
+from holdfast.events.restoring import RestoreMode
 from holdfast.events.run import Operation, RestoreResult, RunStatus
 from holdfast.events.views import RunView
 from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -162,7 +163,8 @@ async def test_a_restore_is_a_run_that_knows_all_it_needs(deps: Deps, clock: Clo
         run.snapshot_ids[0],
         target_path="/tmp//back/",
         files=("srv/immich/a", "/srv//immich/b", "/srv/immich/a"),
-        overwrite=True,
+        mode=RestoreMode.IF_CHANGED,
+        verify=True,
     )
 
     assert (restoring.operation, restoring.status) == (Operation.RESTORE, RunStatus.IN_PROGRESS)
@@ -170,7 +172,7 @@ async def test_a_restore_is_a_run_that_knows_all_it_needs(deps: Deps, clock: Clo
     work = await work_of(deps, restoring)
     assert (work["restic_snapshot_id"], work["target_path"]) == ("aa11", "/tmp/back")
     assert work["files"] == ["/srv/immich/a", "/srv/immich/b"]
-    assert work["overwrite"] is True
+    assert (work["mode"], work["verify"]) == ("if_changed", True)
     claim = (await claimed(deps, restoring.id)).claim
     result = RestoreResult(restored_path="/tmp/back", files_restored=2, bytes_restored=9)
     await on_run_completed(run_ended(restoring, claim, clock(), result=result), deps)

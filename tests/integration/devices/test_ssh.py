@@ -10,10 +10,10 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from holdfast.devices.base import Program
+from holdfast.devices.base import DeviceLostError, Program
 from holdfast.devices.facts import DeviceFacts, facts_of
 from holdfast.devices.programs import DeviceFullError, OtherProcessorError, placed
-from holdfast.devices.ssh import DeviceLostError, SshRunner
+from holdfast.devices.ssh import SshRunner
 from holdfast.kernel.clock import utc_now
 from holdfast.kernel.secret import Secret
 from holdfast.restic import Repository, Restic, S3Access

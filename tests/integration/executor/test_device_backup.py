@@ -18,6 +18,7 @@ from holdfast.devices.base import Program
 from holdfast.devices.holders import Life, look
 from holdfast.devices.host import Host
 from holdfast.devices.ssh import SshRunner
+from holdfast.events.restoring import RestoreMode
 from holdfast.events.run import RunCompleted, RunProgress, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
 from holdfast.events.work import (
@@ -291,7 +292,7 @@ async def test_it_is_restored_there_and_never_onto_what_is_there(
     assert refused.failure.code == "would_overwrite"
     assert changed.read_text() == "mine"
 
-    assert (await bench.outcome(restore(overwrite=True))).status is RunStatus.SUCCESS
+    assert (await bench.outcome(restore(mode=RestoreMode.ALWAYS))).status is RunStatus.SUCCESS
     assert changed.read_text() != "mine"
     shutil.rmtree(target)
     target.write_text("a file")

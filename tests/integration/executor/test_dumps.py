@@ -1,7 +1,6 @@
 """Databases are dumped into the repository: a real PostgreSQL in a container, real SQLite."""
 
 import os
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -33,43 +32,6 @@ async def content_of(bench: Bench, place: Place, snapshot: Snapshot, name: str) 
     options = DumpOptions(snapshot=snapshot.id, path=f"/{name}")
     async with dump.open_stream(bench.restic(place), options) as chunks:
         return b"".join([chunk async for chunk in chunks]).decode()
-
-
-@pytest.fixture(scope="session")
-def postgres_image(docker: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """PostgreSQL from this machine's own, in an image of that name."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not programs:
-        pytest.skip("there is no PostgreSQL here: apt-get install postgresql")
-    root = tmp_path_factory.mktemp("pg") / "root"
-    shutil.copytree(docker.data / "image", root, symlinks=True)
-    version = programs[-1].parent
-    shutil.copytree(version, root / str(version)[1:], symlinks=True)
-    share = Path("/usr/share/postgresql") / version.name
-    shutil.copytree(share, root / str(share)[1:], symlinks=True, ignore_dangling_symlinks=True)
-    zones = root / "usr/share/zoneinfo"
-    zones.mkdir(parents=True)
-    shutil.copy("/usr/share/zoneinfo/UTC", zones / "UTC")
-    told = subprocess.run(
-        ["ldd", *(version / "bin").iterdir(), *(version / "lib").glob("*.so")],
-        check=False,
-        capture_output=True,
-        text=True,
-    ).stdout
-    needed = set(re.findall(r"(?:=> |^\t)(/\S+) \(", told, re.MULTILINE))
-    for library in needed:
-        there = root / library[1:]
-        there.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, there)
-    (root / "etc").mkdir(exist_ok=True)
-    (root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\npg:x:999:999::/:/bin/sh\n")
-    (root / "etc/group").write_text("root:x:0:\npg:x:999:\n")
-    for tool in ("initdb", "postgres", "pg_dumpall", "pg_dump", "psql", "pg_isready"):
-        (root / "bin" / tool).symlink_to(version / "bin" / tool)
-    (root / "tmp").mkdir(mode=0o1777, exist_ok=True)
-    (root / "tmp").chmod(0o1777)
-    docker.import_image(root, "postgres:15")
-    return "postgres:15"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from holdfast.events.restoring import RestoreMode
 from holdfast.events.run import (
     ForgetResult,
     ImportResult,
@@ -228,7 +229,9 @@ async def test_changed_files_are_named_and_kept_unless_told_otherwise(
     in_place = {"restic_snapshot_id": snapshot, "target_path": "/"}
     refused = await bench.outcome(work_of(RestoreRequested, nas, **in_place))
     kept = precious.read_text()
-    allowed = await bench.outcome(work_of(RestoreRequested, nas, **in_place, overwrite=True))
+    allowed = await bench.outcome(
+        work_of(RestoreRequested, nas, **in_place, mode=RestoreMode.ALWAYS)
+    )
 
     assert refused.failure is not None
     assert refused.failure.code == "would_overwrite"
@@ -284,7 +287,13 @@ async def test_a_link_above_the_data_survives_a_restore_in_place(
     shutil.rmtree(source)
 
     run = await bench.outcome(
-        work_of(RestoreRequested, nas, restic_snapshot_id=snapshot, target_path="/", overwrite=True)
+        work_of(
+            RestoreRequested,
+            nas,
+            restic_snapshot_id=snapshot,
+            target_path="/",
+            mode=RestoreMode.ALWAYS,
+        )
     )
 
     assert run.status is RunStatus.SUCCESS, run.failure

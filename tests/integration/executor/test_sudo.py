@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,13 +36,17 @@ UNASKED = f"{Person.name} ALL=(root) NOPASSWD: ALL"
 
 
 @pytest.fixture
-def person(tmp_path: Path) -> Person:
-    return Person(tmp_path / "person", sudoers=UNASKED)
+def person() -> Iterator[Person]:
+    # Not below pytest's own directory, which the next pytest closes to others.
+    root = Path(tempfile.mkdtemp(prefix="hf-person-"))
+    yield Person(root, sudoers=UNASKED)
+    shutil.rmtree(root, ignore_errors=True)
 
 
 @pytest.fixture
 def pi(own_sshd: Sshd, person: Person, bench: Bench) -> Pi:
     own_sshd.before, own_sshd.user = person.entered, person.name
+    own_sshd.data = person.home.parent / "sshd"
     pi = Pi(own_sshd, person.home / "pi")
     pi.address = replace(pi.address, sudo=True)
     return pi.known_to(bench)

@@ -92,6 +92,18 @@ def test_a_device_does_so_many_backups_at_once_and_other_work_beside_them() -> N
     assert admitted([run(60, device=8)], queued[:BACKUPS_PER_DEVICE]) == [60]
 
 
+def test_while_an_app_is_restored_nothing_else_is_done_to_it() -> None:
+    app = UUID(int=5)
+    restore = replace(run(1, Operation.APP_RESTORE), app_id=app)
+    backup = replace(run(2, Operation.BACKUP), app_id=app)
+    of_another = replace(run(3, Operation.BACKUP, B), app_id=UUID(int=6))
+
+    assert admitted([backup, of_another], [restore]) == [3]
+    assert admitted([restore], [backup]) == []
+    assert admitted([restore], [replace(run(4, Operation.APP_RESTORE), app_id=app)]) == []
+    assert admitted([restore], [of_another]) == [1]
+
+
 def test_two_backups_of_one_configuration_never_overlap() -> None:
     first, second = run(1, age=5, configuration=7), run(2, Operation.BACKUP, B, configuration=7)
 

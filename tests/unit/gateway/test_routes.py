@@ -235,6 +235,14 @@ CASES = [
         202,
         body={"target_device_id": str(ID), "target_path": "/srv/back", "files": ["/srv/a"]},
     ),
+    Case(
+        "POST",
+        f"/api/v1/apps/{ID}/restore",
+        q.RestoreApp(app_id=ID, snapshot_id=ID, target_device_id=ID, dry_run=True),
+        accepted(),
+        202,
+        body={"snapshot_id": str(ID), "target_device_id": str(ID), "dry_run": True},
+    ),
     Case("GET", f"{BACKUP}/runs", q.ListRuns(), RUNS),
     Case(
         "GET",

@@ -42,6 +42,7 @@ STAYS = {
     restic.RepositoryDamagedError,
     restic.EmptyDumpError,
     restic.RestoreIncompleteError,
+    restic.RestoreUnverifiedError,
     storage.TlsError,
     storage.BadCredentialsError,
     storage.NotStorageError,

@@ -115,6 +115,20 @@ class CreateApp(Query[views.AppView], frozen=True, kw_only=True):
     paths: tuple[str, ...]
 
 
+class RestoreApp(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue the restore of a whole app."""
+
+    SUBJECT = "catalog.app.restore"
+    REPLY = views.RunAccepted
+
+    app_id: UUID
+    snapshot_id: UUID
+    target_device_id: UUID | None = None
+    """None: the app's own."""
+    overwrite: bool = False
+    dry_run: bool = False
+
+
 class ListApps(Query[tuple[views.AppView, ...]], frozen=True, kw_only=True):
     """All apps, by name."""
 

@@ -4,6 +4,7 @@ from uuid import UUID
 
 from holdfast.events import views
 from holdfast.events.queries.base import Query
+from holdfast.events.restoring import RestoreMode
 from holdfast.events.run import RunStatus
 
 
@@ -49,4 +50,7 @@ class RestoreSnapshot(Query[views.RunAccepted], frozen=True, kw_only=True):
     target_device_id: UUID
     target_path: str
     files: tuple[str, ...] = ()
-    overwrite: bool = False
+    mode: RestoreMode = RestoreMode.NEVER
+    dry_run: bool = False
+    verify: bool = False
+    sparse: bool = True

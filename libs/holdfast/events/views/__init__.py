@@ -6,6 +6,7 @@ Field names are the spec's where it names them.  Secrets are in none of them.
 from holdfast.events.views.base import Page, View
 from holdfast.events.views.destinations import DestinationChange, DestinationRef, DestinationView
 from holdfast.events.views.devices import AppView, CoverageEntry, DeviceView
+from holdfast.events.views.files import FilePage, FileView
 from holdfast.events.views.policies import ConfigurationView, KeepRules, PolicyView
 from holdfast.events.views.runs import (
     BackupStarted,
@@ -38,6 +39,8 @@ __all__ = [
     "DestinationView",
     "DeviceView",
     "DueTime",
+    "FilePage",
+    "FileView",
     "KeepRules",
     "LedgerRow",
     "Page",

@@ -4,9 +4,9 @@ from uuid import UUID
 
 from holdfast.events.base import AwareTime
 from holdfast.events.discovery import DataKind, FoundApp
+from holdfast.events.jumps import SshHost
 from holdfast.events.run import DeviceProbeResult
 from holdfast.events.views.base import View
-from holdfast.events.work import SshHost
 
 
 class DeviceView(View, frozen=True, kw_only=True):

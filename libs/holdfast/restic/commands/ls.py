@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from holdfast.restic.errors import ResticOutputError, error_of
-from holdfast.restic.process import Restic
+from holdfast.restic.process import Restic, Running
 
 
 class LsOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,9 +38,23 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     mtime: datetime | None = None
 
 
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole snapshot, as it is read."""
+
+    tree: str
+    """restic's id of its content."""
+    nodes: AsyncIterator[Node]
+    """Each folder before what is in it, and all of that before its next sibling.  To be read
+    once; raises when restic fails."""
+
+
 class _Line(msgspec.Struct, frozen=True):
     message_type: str = ""
     struct_type: str = ""  # the older name, alone before 0.17
+
+
+class _Snapshot(_Line, frozen=True):
+    tree: str = ""
 
 
 def argv(options: LsOptions) -> tuple[str, ...]:
@@ -58,17 +72,32 @@ async def open_stream(restic: Restic, options: LsOptions) -> AsyncIterator[Async
     The iterator raises SnapshotNotFoundError and others when restic fails.
     """
     async with restic.start(argv(options)) as running:
+        yield _nodes(running, running.lines())
 
-        async def nodes() -> AsyncIterator[Node]:
-            async for line in running.lines():
-                node = _node(line)
-                if node is not None:
-                    yield node
+
+@contextlib.asynccontextmanager
+async def open_listing(restic: Restic, snapshot: str) -> AsyncIterator[Listing]:
+    """All of a snapshot; leaving the block early ends restic.
+
+    Raises SnapshotNotFoundError and others.
+    """
+    async with restic.start(argv(LsOptions(snapshot=snapshot))) as running:
+        lines = running.lines()
+        first = await anext(lines, None)
+        if first is None:
             finished = await running.finish()
-            if finished.exit_code != 0:
-                raise error_of(finished.exit_code, finished.tail)
+            raise error_of(finished.exit_code, finished.tail)
+        yield Listing(tree=_tree(first), nodes=_nodes(running, lines))
 
-        yield nodes()
+
+async def _nodes(running: Running, lines: AsyncIterator[bytes]) -> AsyncIterator[Node]:
+    async for line in lines:
+        node = _node(line)
+        if node is not None:
+            yield node
+    finished = await running.finish()
+    if finished.exit_code != 0:
+        raise error_of(finished.exit_code, finished.tail)
 
 
 async def run(restic: Restic, options: LsOptions) -> tuple[Node, ...]:
@@ -78,7 +107,18 @@ async def run(restic: Restic, options: LsOptions) -> tuple[Node, ...]:
 
 
 _line = msgspec.json.Decoder(_Line)
+_snapshot = msgspec.json.Decoder(_Snapshot)
 _whole = msgspec.json.Decoder(Node)
+
+
+def _tree(line: bytes) -> str:
+    try:
+        tree = _snapshot.decode(line).tree
+        if not tree:
+            raise ResticOutputError("restic told no tree of the snapshot.")
+        return tree
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ResticOutputError(detail=f"{error}: {line[:200]!r}") from error
 
 
 def _node(line: bytes) -> Node | None:

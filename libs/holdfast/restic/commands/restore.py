@@ -1,12 +1,18 @@
 """``restic restore``: put the files of a snapshot into a directory."""
 
+import re
 from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
 
 from holdfast.kernel.errors import InvalidRequestError
-from holdfast.restic.errors import ResticOutputError, RestoreIncompleteError, error_of
+from holdfast.restic.errors import (
+    ResticOutputError,
+    RestoreIncompleteError,
+    RestoreUnverifiedError,
+    error_of,
+)
 from holdfast.restic.messages import Message, RestoreSummary, Status, VerboseStatus
 from holdfast.restic.patterns import exact_pattern
 from holdfast.restic.process import Restic
@@ -14,12 +20,18 @@ from holdfast.restic.process import Restic
 OnProgress = Callable[[Status], None]
 OnAction = Callable[[VerboseStatus], None]
 
+UNVERIFIED = re.compile(r"unexpected content in|invalid file size for", re.IGNORECASE)
+"""restic's words when what it reads again is not what it wrote."""
+
 
 class Overwrite(StrEnum):
     """What happens to a file that is there already."""
 
     ALWAYS = "always"
+    """Its content is read, and what differs of it is written."""
     IF_CHANGED = "if-changed"
+    """The same, but one of the right size and time is taken to be right.  A restore that could
+    not write all of a file gives it the right size and time nevertheless."""
     IF_NEWER = "if-newer"
     NEVER = "never"
 
@@ -39,7 +51,7 @@ class RestoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     delete: bool = False
     """Remove what is in the target but not in the snapshot."""
     verify: bool = False
-    """Read what was written again and compare."""
+    """Read what was written again and compare.  Not together with *dry_run*."""
     sparse: bool = False
     dry_run: bool = False
 
@@ -82,8 +94,9 @@ async def run(
 ) -> RestoreResult:
     """Restore, or with ``dry_run`` only tell *on_action* what would be done.
 
-    Raises RestoreIncompleteError when some files failed (the others are in place), and
-    SnapshotNotFoundError or PathNotFoundError when nothing was done.
+    Raises RestoreIncompleteError when some files failed (the others are in place),
+    RestoreUnverifiedError when some are not what was written, and SnapshotNotFoundError or
+    PathNotFoundError when nothing was done.
     """
     summaries: list[RestoreSummary] = []
 
@@ -104,9 +117,9 @@ async def run(
     )
     if finished.exit_code == 1:
         if finished.item_count:
-            raise RestoreIncompleteError(
-                finished.items, finished.item_count, detail=finished.detail
-            )
+            unverified = options.verify and UNVERIFIED.search(finished.detail)
+            incomplete = RestoreUnverifiedError if unverified else RestoreIncompleteError
+            raise incomplete(finished.items, finished.item_count, detail=finished.detail)
         raise error_of(finished.exit_code, finished.tail)
     if not summaries:
         raise ResticOutputError("restic told no summary of the restore.", detail=finished.detail)

@@ -24,11 +24,17 @@ from holdfast.events.queries import (
     claim_purpose,
 )
 from holdfast.events.run import Operation, RunStatus
-from holdfast.events.work import HealRequested, InitRequested
+from holdfast.events.work import HealRequested, InitRequested, RestoreRequested
 from holdfast.secretbox.envelope import seal_to
 
 ON_DEVICES = frozenset(
-    (Operation.DEVICE_PROBE, Operation.DISCOVER, Operation.BACKUP, Operation.RESTORE)
+    (
+        Operation.DEVICE_PROBE,
+        Operation.DISCOVER,
+        Operation.BACKUP,
+        Operation.RESTORE,
+        Operation.APP_RESTORE,
+    )
 )
 """What is done on the run's device, which an executor may have to log in to."""
 
@@ -106,6 +112,8 @@ def _opened_by(run: RunRow) -> tuple[UUID, ...]:
         return (*run.destination_ids, work.first.destination_id)
     if isinstance(work, HealRequested):
         return (*run.destination_ids, *(each.destination_id for each in work.siblings))
+    if isinstance(work, RestoreRequested):
+        return (*run.destination_ids, *(each.address.destination_id for each in work.others))
     return run.destination_ids
 
 

@@ -6,13 +6,14 @@ from uuid import UUID
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.cursor import Place, checked_limit, cut, from_cursor
 from holdfast.catalog.domain.device import far_address
+from holdfast.catalog.domain.sources import in_order
 from holdfast.catalog.domain.text import checked_text
 from holdfast.catalog.store import apps, destinations, devices, runs, snapshots
 from holdfast.catalog.store.pool import Connection, reading, transaction
 from holdfast.events.queries import GetSnapshot, ListSnapshots, RestoreSnapshot
 from holdfast.events.run import Operation
 from holdfast.events.views import RunAccepted, SnapshotPage, SnapshotView
-from holdfast.events.work import RestoreRequested
+from holdfast.events.work import RestoreRequested, RestoreSource
 from holdfast.kernel.errors import ConflictError, HoldfastError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import derived_id, new_id
 
@@ -49,13 +50,18 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
     files = tuple(absolute(each, "files", may_be_relative=True) for each in query.files)
     run_id = new_id()
     async with transaction(deps.pool) as connection:
-        snapshot, restic_snapshot_id = await _restorable(connection, query.snapshot_id)
+        snapshot, _ = await restorable(connection, query.snapshot_id)
+        first, *others = in_order(
+            await snapshots.copies(connection, query.snapshot_id), query.snapshot_id
+        )
         device = await devices.find(connection, query.target_device_id)
         if device is None:
             raise InvalidRequestError(
                 f"target_device_id: there is no device {query.target_device_id}."
             )
-        addresses = await destinations.addresses(connection, [snapshot.destination_id])
+        addresses = await destinations.addresses(
+            connection, [each.destination_id for each in (first, *others)]
+        )
         app = await apps.find(connection, snapshot.app_id) if snapshot.app_id else None
         work = RestoreRequested(
             event_id=derived_id(RestoreRequested.TYPE, run_id),
@@ -65,11 +71,21 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
             configuration_id=snapshot.configuration_id,
             app_id=snapshot.app_id,
             app_name=app.name if app else "",
-            address=addresses[snapshot.destination_id],
-            restic_snapshot_id=restic_snapshot_id,
+            address=addresses[first.destination_id],
+            restic_snapshot_id=first.restic_snapshot_id,
+            others=tuple(
+                RestoreSource(
+                    address=addresses[each.destination_id],
+                    restic_snapshot_id=each.restic_snapshot_id,
+                )
+                for each in others
+            ),
             target_path=target_path,
             files=tuple(dict.fromkeys(files)),
-            overwrite=query.overwrite,
+            mode=query.mode,
+            dry_run=query.dry_run,
+            verify=query.verify,
+            sparse=query.sparse,
             device=far_address(device),
         )
         await runs.enqueue(
@@ -86,10 +102,10 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
     deps.wake.set()
     if view is None:
         raise HoldfastError
-    return RunAccepted(run_id=run_id, status=view.status, destination_id=snapshot.destination_id)
+    return RunAccepted(run_id=run_id, status=view.status, destination_id=first.destination_id)
 
 
-async def _restorable(connection: Connection, snapshot_id: UUID) -> tuple[SnapshotView, str]:
+async def restorable(connection: Connection, snapshot_id: UUID) -> tuple[SnapshotView, str]:
     """It and its id in the repository.  Raises NotFoundError or NotRestorableError."""
     snapshot = await snapshots.find(connection, snapshot_id)
     if snapshot is None:

@@ -4,7 +4,7 @@ A repository takes any number of shared users (backup, restore, probe, check, pr
 exclusive user (init, forget, prune, undelete, heal, a change of the password), as restic's own
 locks have it.  A protection test is alone too: it clears away the canaries of others.  A
 destination serves so many runs at once, and a device does so many backups.  Two backups of one
-configuration never overlap.
+configuration never overlap, and while an app is restored nothing else is done to it.
 
 **Order and bounds.**  Manual runs come before others, then the older before the newer.  A
 run that has to wait for its repositories reserves them: behind an exclusive run nothing may
@@ -57,6 +57,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     destination_ids: tuple[UUID, ...]
     device_id: UUID | None = None
     configuration_id: UUID | None = None
+    app_id: UUID | None = None
     queued_at: datetime
     not_before: datetime | None = None
 
@@ -84,6 +85,8 @@ class Use:
         self._closed_to_exclusive: set[UUID] = set()
         self._backups: Counter[UUID] = Counter()
         self._configurations: set[UUID] = set()
+        self._backed_up: set[UUID] = set()
+        self._restored: set[UUID] = set()
         for run in active:
             self.take(run)
 
@@ -93,7 +96,11 @@ class Use:
             self._exclusive.update(run.destination_ids)
         else:
             self._shared.update(run.destination_ids)
+        if run.operation is Operation.APP_RESTORE and run.app_id is not None:
+            self._restored.add(run.app_id)
         if run.operation is Operation.BACKUP:
+            if run.app_id is not None:
+                self._backed_up.add(run.app_id)
             if run.device_id is not None:
                 self._backups[run.device_id] += 1
             if run.configuration_id is not None:
@@ -112,6 +119,8 @@ class Use:
         overlaps = self._overlaps(run)
         if patient and run.operation is Operation.BACKUP and run.configuration_id is not None:
             self._configurations.add(run.configuration_id)
+        if patient and run.operation is Operation.APP_RESTORE and run.app_id is not None:
+            self._restored.add(run.app_id)
         if overlaps:
             return
         if self._places_allow(run):
@@ -134,7 +143,11 @@ class Use:
         return not (wanted & self._closed_to_exclusive or any(self._shared[one] for one in wanted))
 
     def _overlaps(self, run: Candidate) -> bool:
-        return run.operation is Operation.BACKUP and run.configuration_id in self._configurations
+        if run.operation is Operation.APP_RESTORE:
+            return run.app_id in self._restored or run.app_id in self._backed_up
+        return run.operation is Operation.BACKUP and (
+            run.configuration_id in self._configurations or run.app_id in self._restored
+        )
 
     def _places_allow(self, run: Candidate) -> bool:
         if run.exclusive:

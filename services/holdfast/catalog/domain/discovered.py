@@ -90,10 +90,10 @@ def _is_below(path: str, roots: Iterable[str]) -> bool:
 
 
 def environment_of(app: AppView, configuration: ConfigurationView) -> tuple[str, ...]:
-    """The containers whose environment a backup of it keeps."""
+    """The containers of which a backup of it keeps how they were made, environment and all."""
     if app.found is None or not configuration.backup_env:
         return ()
-    return tuple(each.container for each in app.found.services if each.variables)
+    return tuple(each.container for each in app.found.services)
 
 
 def consistency_of(app: AppView, configuration: ConfigurationView) -> Consistency:

@@ -233,6 +233,8 @@ create table configuration (
     check (app_id is not null or is_system_backup),
     check (policy_id is not null or deleted_at is not null)
 );
+-- One of each, be it deleted: what a person took out of use does not come back by itself.
+create unique index configuration_system on configuration (system_type) where is_system_backup;
 create index configuration_by_policy on configuration (policy_id) where deleted_at is null;
 create unique index configuration_tie on configuration (app_id, policy_id) where deleted_at is null;
 
@@ -276,6 +278,7 @@ create table run (
 create index run_newest on run (queued_at desc, id desc);
 create index run_by_configuration on run (configuration_id, queued_at desc, id desc);
 create index run_to_expire on run (not_after) where status = 'queued' and not_after is not null;
+create index run_listing on run ((work ->> 'snapshot_id'), queued_at desc) where operation = 'list_files';
 create index run_unfinished on run (status) where status in ('queued', 'in_progress');
 
 create table snapshot (
@@ -316,6 +319,43 @@ create index snapshot_by_run on snapshot (run_id);
 -- What can be restored: the totals of a destination read nothing else.
 create index snapshot_restorable on snapshot (destination_id, completed_at)
     where restic_snapshot_id is not null and forgotten_at is null;
+
+create index snapshot_by_tree on snapshot (tree) where tree <> '';
+
+-- The files of snapshots, for browsing.  A folder is known by its content, so one that did not
+-- change is kept once; a page has a thousand of its entries at most.
+create table folder (
+    id         bytea not null,
+    page       integer not null,
+    first_key  text collate "C" not null,
+    -- MessagePack, compressed by zlib: its own compression would be lost time.
+    entries    bytea not null,
+    -- The folders among the entries.
+    folders    bytea[] not null,
+    -- When somebody last said that it is needed.
+    touched_at timestamptz not null,
+    primary key (id, page)
+);
+alter table folder alter column entries set storage external;
+
+-- The root folder of each of restic's trees.
+create table listing (
+    tree        text primary key,
+    root        bytea not null,
+    files       bigint not null,
+    folders     bigint not null,
+    size        bigint not null,
+    listed_at   timestamptz not null
+);
+
+-- The database as a script, in parts, while a run backs it up.
+create table database_part (
+    run_id  uuid not null references run,
+    part    integer not null,
+    is_last boolean not null,
+    content bytea not null,
+    primary key (run_id, part)
+);
 
 -- New credentials of a destination, until the run that tries them has ended.
 create table credential_change (

@@ -8,6 +8,7 @@ from holdfast.catalog.domain.configuration import Scope
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import refusals, the_row, to_struct, to_structs
 from holdfast.catalog.store.sql import load
+from holdfast.events.system import SystemType
 from holdfast.events.views import ConfigurationView
 
 SQL = load("configurations")
@@ -42,6 +43,13 @@ async def tie(
             now,
         )
     return to_struct(the_row(row), ConfigurationView)
+
+
+async def add_system(
+    connection: Connection, id: UUID, kind: SystemType, policy_id: UUID, now: datetime
+) -> bool:
+    """Back up that part of Holdfast itself.  False: somebody decided about that before."""
+    return await connection.fetchval(SQL["add_system"], id, kind, policy_id, now) is not None
 
 
 async def listed(connection: Connection, app_id: UUID | None) -> tuple[ConfigurationView, ...]:

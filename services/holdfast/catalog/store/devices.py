@@ -60,6 +60,12 @@ async def find(connection: Connection, device_id: UUID) -> DeviceView | None:
     return (await found(connection, [device_id])).get(device_id)
 
 
+async def own(connection: Connection) -> DeviceView | None:
+    """The machine that Holdfast itself runs on: the oldest that is not behind SSH."""
+    here = [each for each in await listed(connection) if each.type == "local"]
+    return min(here, key=lambda each: each.created_at, default=None)
+
+
 async def found(connection: Connection, device_ids: Sequence[UUID]) -> dict[UUID, DeviceView]:
     """Those that are there, by id."""
     rows = await connection.fetch(SQL["devices"], device_ids)

@@ -283,6 +283,25 @@ async def unfinished_backups(
     return {row["configuration_id"]: row["id"] for row in rows}
 
 
+class ListingRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that tells the files of a snapshot."""
+
+    id: UUID
+    status: RunStatus
+    failure: Failure | None
+    completed_at: datetime | None
+
+    def ended_after(self, moment: datetime) -> bool:
+        """Whether it did."""
+        return self.completed_at is not None and self.completed_at > moment
+
+
+async def newest_listing(connection: Connection, snapshot_id: UUID) -> ListingRun | None:
+    """The last run that was to tell the files of a snapshot."""
+    row = await connection.fetchrow(SQL["newest_listing"], str(snapshot_id))
+    return None if row is None else to_struct(row, ListingRun)
+
+
 async def silent(connection: Connection, before: datetime) -> tuple[RunRow, ...]:
     """Admitted runs of which nothing was heard since *before*."""
     return to_structs(await connection.fetch(SQL["silent_runs"], before), RunRow)

@@ -9,6 +9,7 @@ import msgspec
 
 from holdfast.catalog.domain.cursor import Place
 from holdfast.catalog.domain.run import Ended
+from holdfast.catalog.domain.sources import Copy
 from holdfast.catalog.store.pool import Connection
 from holdfast.catalog.store.rows import to_struct, to_structs
 from holdfast.catalog.store.sql import load
@@ -223,6 +224,11 @@ async def find(connection: Connection, snapshot_id: UUID) -> SnapshotView | None
     """One snapshot, or None."""
     row = await connection.fetchrow(SQL["snapshot"], snapshot_id)
     return None if row is None else _view(row)
+
+
+async def copies(connection: Connection, snapshot_id: UUID) -> tuple[Copy, ...]:
+    """All that has the content of a snapshot, the snapshot itself among it."""
+    return to_structs(await connection.fetch(SQL["copies"], snapshot_id), Copy)
 
 
 async def listed(

@@ -12,6 +12,7 @@ import msgspec
 
 from holdfast.devices.engine import Engine, open_here
 from holdfast.devices.facts import facts_of
+from holdfast.events.discovery import FoundApp
 from holdfast.events.work import BackupRequested, BackupTarget
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import runner_of
@@ -37,12 +38,16 @@ class ContainerEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     image: str
     environment: tuple[str, ...]
     """``NAME=value``, those that the image sets too."""
+    inspected: msgspec.Raw = msgspec.Raw(b"null")
+    """All that the engine told of it, in its own words: by that it can be made again."""
 
 
 class Environments(msgspec.Struct, frozen=True, kw_only=True):
     """What the file holds."""
 
     containers: tuple[ContainerEnvironment, ...]
+    app: FoundApp | None = None
+    """What the app was then."""
 
 
 async def keep_environments(
@@ -62,7 +67,8 @@ async def keep_environments(
         log.warning("environment_not_read", run_id=str(work.run_id), error=str(error))
         read = {}
     if read:
-        options = _options(work, Environments(containers=tuple(read.values())))
+        kept = Environments(containers=tuple(read.values()), app=work.found)
+        options = _options(work, kept)
         await with_restic(attempt, target.address, restic, lambda here: backup.run(here, options))
     return tuple(f"environment of {name}" for name in work.environment_of if name not in read)
 
@@ -79,7 +85,10 @@ async def _read(attempt: Attempt, names: Sequence[str]) -> dict[str, ContainerEn
             if told is not None:
                 config = msgspec.json.decode(told, type=Container).config
                 found[name] = ContainerEnvironment(
-                    container=name, image=config.image, environment=config.env or ()
+                    container=name,
+                    image=config.image,
+                    environment=config.env or (),
+                    inspected=msgspec.Raw(told),
                 )
     return found
 

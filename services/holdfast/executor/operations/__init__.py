@@ -5,6 +5,7 @@ from typing import Any
 
 from holdfast.events.base import Work
 from holdfast.events.work import (
+    AppRestoreRequested,
     BackupRequested,
     CheckRequested,
     DeviceProbeRequested,
@@ -13,6 +14,7 @@ from holdfast.events.work import (
     HealRequested,
     ImportRequested,
     InitRequested,
+    ListFilesRequested,
     ProbeRequested,
     ProtectionTestRequested,
     ProtectRequested,
@@ -22,6 +24,7 @@ from holdfast.events.work import (
     RotatePasswordRequested,
     UndeleteRequested,
 )
+from holdfast.executor.apps import restoring
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.operations import (
@@ -33,13 +36,13 @@ from holdfast.executor.operations import (
     heal,
     import_,
     init,
+    list_files,
     probe,
     protect,
     protection_test,
     prune,
     rebuild,
     restore,
-    restore_there,
     rotate_password,
     undelete,
 )
@@ -47,19 +50,16 @@ from holdfast.executor.operations import (
 Operate = Callable[[Attempt, Any], Awaitable[Outcome]]
 
 
-async def _restore(attempt: Attempt, work: RestoreRequested) -> Outcome:
-    operate = restore.run if work.device is None else restore_there.run
-    return await operate(attempt, work)
-
-
 OPERATES: dict[type[Work], Operate] = {
     BackupRequested: backup.run,
-    RestoreRequested: _restore,
+    RestoreRequested: restore.run,
+    AppRestoreRequested: restoring.run,
     ForgetAdmitted: forget.run,
     PruneAdmitted: prune.run,
     InitRequested: init.run,
     ProbeRequested: probe.run,
     ImportRequested: import_.run,
+    ListFilesRequested: list_files.run,
     DeviceProbeRequested: device_probe.run,
     DiscoverRequested: discover.run,
     CheckRequested: check.run,

@@ -7,13 +7,12 @@ at once, which is quicker where the network is the limit and not the processor.
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from datetime import datetime
 
 from msgspec.structs import replace
 
 from holdfast.events.queries import GetSnapshot
 from holdfast.events.run import Failure, RunStatus
-from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, Way
+from holdfast.events.snapshot import Way
 from holdfast.events.work import BackupRequested, BackupTarget, FanOut
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.dumps import dumps_of, make_dumps
@@ -28,7 +27,6 @@ from holdfast.executor.domain import (
     backup_outcome,
     failure_of,
     names_told,
-    outcome_id,
     run_tag,
     seconds_between,
     snapshot_tags,
@@ -36,11 +34,14 @@ from holdfast.executor.domain import (
     where_raised,
 )
 from holdfast.executor.hold import Reason, StoppedError
+from holdfast.executor.listing import list_made
 from holdfast.executor.locks import LockWaitError, unless_locked
 from holdfast.executor.made import Made, Original, copy_made, made_before, made_of, with_id
 from holdfast.executor.manifest import carry_settings
 from holdfast.executor.reach import reach, while_mounted
+from holdfast.executor.system import system_options
 from holdfast.executor.takeover import end_predecessor, snapshot_of_predecessor
+from holdfast.executor.telling import tell_completed, tell_failed
 from holdfast.executor.there import at_device, missing_paths, with_restic
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
@@ -56,13 +57,16 @@ log = Log("executor")
 
 async def run(attempt: Attempt, work: BackupRequested) -> Outcome:
     """Say how it went at each destination as soon as it is known; the outcome is of all."""
+    made: list[TargetOutcome] = []
     async with at_device(attempt, work.device) as there:
-        outcome = await framed(there, work, lambda: _to_all(there, work))
+        outcome = await framed(there, work, lambda: _to_all(there, work, made))
     await carry_settings(attempt, work)
+    await list_made(attempt, [each.listable for each in made if each.listable])
     return outcome
 
 
-async def _to_all(attempt: Attempt, work: BackupRequested) -> Outcome:
+async def _to_all(attempt: Attempt, work: BackupRequested, made: list[TargetOutcome]) -> Outcome:
+    """What it came to at each destination is in *made* then, too."""
     # Once and before anything is started: it ends whatever bears the mark of this run.
     await attempt.hold.guard(end_predecessor(attempt))
     originals: list[Original] = []
@@ -88,6 +92,7 @@ async def _to_all(attempt: Attempt, work: BackupRequested) -> Outcome:
             # Only now: what was done meanwhile is not done again.
             raise end
         told.append(end)
+        made.append(end)
     return backup_outcome(told)
 
 
@@ -150,16 +155,16 @@ async def _to(
     except StoppedError as stopped:
         if stopped.reason is not Reason.CANCELLED:
             raise
-        return await _failed(attempt, work, target, began, CANCELLED, RunStatus.CANCELLED)
+        return await tell_failed(attempt, work, target, began, CANCELLED, RunStatus.CANCELLED)
     except LockWaitError:
         raise
     except Exception as error:  # noqa: BLE001 - one destination's failure never stops the others
         if not isinstance(error, HoldfastError):
             log.error("backup_crashed", where=where_raised(error))
         failure = failure_of(error, attempt.all_secrets())
-        return await _failed(attempt, work, target, began, failure, RunStatus.FAILED)
+        return await tell_failed(attempt, work, target, began, failure, RunStatus.FAILED)
     originals.append(Original(address=target.address, made=made))
-    return await _completed(attempt, work, target, made)
+    return await tell_completed(attempt, work, target, made)
 
 
 async def _make(
@@ -201,9 +206,13 @@ async def _back_up(
     lacking: tuple[str, ...],
 ) -> Made:
     """*lacking* is what of the sources could not be read already."""
-    missing = await missing_paths(attempt, work.paths)
-    if len(missing) == len(work.paths):
-        raise SourcesMissingError(f"None of the paths exists: {names_told(missing)}.")
+    options = _options(work)
+    if work.system is not None:
+        options, lacking = await system_options(attempt, work.system, options)
+    else:
+        missing = await missing_paths(attempt, work.paths)
+        if len(missing) == len(work.paths):
+            raise SourcesMissingError(f"None of the paths exists: {names_told(missing)}.")
 
     def on_progress(status: Status) -> None:
         _tell(attempt, target, status)
@@ -215,7 +224,7 @@ async def _back_up(
                 attempt,
                 target.address,
                 restic,
-                lambda here: backup.run(here, _options(work), on_progress=on_progress),
+                lambda here: backup.run(here, options, on_progress=on_progress),
             )
     except SourceMissingError as error:
         raise SourcesMissingError(
@@ -265,11 +274,16 @@ async def _adopt(
     log.info("snapshot_adopted", run_id=str(work.run_id), restic_snapshot_id=before.id)
     summary = before.summary or BackupSummary()
     try:
-        again = await with_restic(
-            attempt,
-            target.address,
-            restic,
-            lambda here: backup.run(here, _options(work, dry_run=True)),
+        # What is made in memory was whole when restic had it.
+        again = (
+            BackupResult(summary=summary)
+            if work.system
+            else await with_restic(
+                attempt,
+                target.address,
+                restic,
+                lambda here: backup.run(here, _options(work, dry_run=True)),
+            )
         )
     except HoldfastError as error:
         log.warning("adopted_snapshot_not_compared", error=str(error), detail=error.detail)
@@ -319,76 +333,3 @@ def _tell(attempt: Attempt, target: BackupTarget, status: Status) -> None:
         total_bytes=status.total_bytes,
         current_file=status.current_files[0] if status.current_files else "",
     )
-
-
-async def _completed(
-    attempt: Attempt, work: BackupRequested, target: BackupTarget, made: Made
-) -> TargetOutcome:
-    summary = made.summary
-    status = RunStatus.PARTIAL if made.partial else RunStatus.SUCCESS
-    await attempt.say(
-        SnapshotCompleted(
-            event_id=outcome_id(
-                SnapshotCompleted, work.run_id, attempt.claim.claim, target.snapshot_id
-            ),
-            occurred_at=attempt.deps.now(),
-            snapshot_id=target.snapshot_id,
-            run_id=work.run_id,
-            claim=attempt.claim.claim,
-            configuration_id=work.configuration_id,
-            destination_id=target.address.destination_id,
-            app_id=work.app_id,
-            status=status,
-            restic_snapshot_id=made.snapshot_id,
-            hostname=work.hostname,
-            paths=work.paths,
-            started_at=made.began_at,
-            files_new=summary.files_new,
-            files_changed=summary.files_changed,
-            files_unmodified=summary.files_unmodified,
-            data_added=summary.data_added,
-            data_added_packed=summary.data_added_packed,
-            total_bytes_processed=summary.total_bytes_processed,
-            duration_seconds=made.seconds,
-            unreadable_files=made.unreadable,
-            unreadable_count=made.unreadable_count,
-            tree=made.tree,
-            way=made.way,
-        )
-    )
-    return TargetOutcome(
-        name=target_named(target),
-        status=status,
-        unreadable_count=made.unreadable_count,
-        unreadable_files=made.unreadable,
-    )
-
-
-async def _failed(
-    attempt: Attempt,
-    work: BackupRequested,
-    target: BackupTarget,
-    began: datetime,
-    failure: Failure,
-    status: RunStatus,
-) -> TargetOutcome:
-    now = attempt.deps.now()
-    await attempt.say(
-        SnapshotFailed(
-            event_id=outcome_id(
-                SnapshotFailed, work.run_id, attempt.claim.claim, target.snapshot_id
-            ),
-            occurred_at=now,
-            snapshot_id=target.snapshot_id,
-            run_id=work.run_id,
-            claim=attempt.claim.claim,
-            configuration_id=work.configuration_id,
-            destination_id=target.address.destination_id,
-            app_id=work.app_id,
-            status=status,
-            started_at=began,
-            duration_seconds=seconds_between(began, now),
-            failure=failure,
-        )
-    )
-    return TargetOutcome(name=target_named(target), status=status, failure=failure)

@@ -8,9 +8,9 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 
-from holdfast.events.queries import GetSnapshot, ListSnapshots
+from holdfast.events.queries import GetSnapshot, ListFiles, ListSnapshots
 from holdfast.events.run import RestoreResult, RunStatus
-from holdfast.events.views import RunAccepted, SnapshotPage, SnapshotView
+from holdfast.events.views import FilePage, RunAccepted, SnapshotPage, SnapshotView
 from holdfast.gateway.api.problems import problems
 from holdfast.gateway.catalog_client import CatalogClient
 from holdfast.gateway.errors import restoring_failed
@@ -70,6 +70,27 @@ class SnapshotRoutes(Controller):
     ) -> SnapshotView:
         """With its statistics, and why it failed if it did."""
         return await catalog.ask(GetSnapshot(snapshot_id=snapshot_id))
+
+    @get(
+        "/{snapshot_id:uuid}/files",
+        operation_id="listSnapshotFiles",
+        summary="Look into a folder of a snapshot",
+        responses=problems(404, 409),
+    )
+    async def files(
+        self,
+        snapshot_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+        path: FromQuery[str] = "/",
+        limit: Limit = 200,
+        cursor: CursorText = None,
+    ) -> FilePage:
+        """Answers from what is kept here, be the repository busy or away.  Folders come first,
+        then by name.  The files of a snapshot that was adopted are asked for when somebody looks
+        for the first time: `files_not_listed_yet` says to ask again in a moment."""
+        return await catalog.ask(
+            ListFiles(snapshot_id=snapshot_id, path=path, limit=limit, cursor=cursor)
+        )
 
     @post(
         "/{snapshot_id:uuid}/restore",

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from holdfast.events.queries import CreateApp, CreateDevice, UpdateDevice
+from holdfast.events.queries import CreateApp, CreateDevice, RestoreApp, UpdateDevice
 from holdfast.events.views import AppView, CoverageEntry, DeviceView
 from holdfast.events.work import DestinationSecrets
 from holdfast.gateway.schemas.text import (
@@ -159,3 +159,25 @@ class Coverage(msgspec.Struct, frozen=True, kw_only=True):
     """All data of all apps, by device, app and path."""
 
     entries: tuple[CoverageEntry, ...]
+
+
+class AppRestoreRequest(Request, frozen=True, kw_only=True):
+    """Bring an app back as a snapshot has it."""
+
+    snapshot_id: UUID
+    target_device_id: UUID | None = None
+    """Another device; null: the app's own."""
+    overwrite: bool = False
+    """On another device: directories that are there and not empty are set aside, too."""
+    dry_run: bool = False
+    """Only look, and tell what would be done and what stands in the way."""
+
+    def query(self, app_id: UUID) -> RestoreApp:
+        """The question to the catalog."""
+        return RestoreApp(
+            app_id=app_id,
+            snapshot_id=self.snapshot_id,
+            target_device_id=self.target_device_id,
+            overwrite=self.overwrite,
+            dry_run=self.dry_run,
+        )

@@ -21,6 +21,14 @@ returning id, app_id, is_system_backup, system_type, policy_id,
           backup_volumes, backup_compose, backup_env, include_paths, exclude_paths, consistency,
           enabled, created_at, updated_at;
 
+-- name: add_system
+-- Unless there is, or was, one of that kind.
+insert into configuration (id, is_system_backup, system_type, policy_id, enabled, enabled_at,
+                           created_at, updated_at)
+values ($1, true, $2, $3, true, $4, $4, $4)
+on conflict do nothing
+returning id;
+
 -- name: configurations
 -- Those of an app, or all for null.
 select id, app_id, is_system_backup, system_type, policy_id,

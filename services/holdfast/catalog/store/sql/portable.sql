@@ -31,7 +31,8 @@ select id, name, device_id, paths, key, created_at from app order by id;
 select id, app_id, is_system_backup, system_type, policy_id, backup_volumes, backup_compose,
        backup_env, include_paths, exclude_paths, consistency, enabled, created_at
   from configuration
- where deleted_at is null
+ -- Each instance has those of its own.
+ where deleted_at is null and not is_system_backup
  order by id;
 
 -- name: put_device

@@ -28,7 +28,7 @@ select pg_advisory_xact_lock(hashtext('holdfast admission'));
 
 -- name: unfinished
 -- One whose window has ended is not started any more; the keeper ends it.
-select id, status, operation, trigger, destination_ids, device_id, configuration_id,
+select id, status, operation, trigger, destination_ids, device_id, configuration_id, app_id,
        queued_at, not_before
   from run
  where status = 'in_progress'
@@ -143,6 +143,13 @@ select distinct on (configuration_id) configuration_id, id
    and not (trigger = 'retry' and status = 'queued')
  order by configuration_id, queued_at;
 
+-- name: newest_listing
+select id, status, failure, completed_at
+  from run
+ where operation = 'list_files' and work ->> 'snapshot_id' = $1::text
+ order by queued_at desc, id desc
+ limit 1;
+
 -- name: silent_runs
 -- Admitted, and then no claim; or a claim that ran out, and nobody took it over.
 select id, operation, trigger, status, configuration_id, app_id, device_id, destination_ids,
@@ -174,7 +181,7 @@ select count(*) filter (where status = 'in_progress') as active,
 
 -- name: run
 select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
-       coalesce(a.name, '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
+       coalesce(a.name, r.work ->> 'app_name', '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
        r.retry_of, r.not_before, r.admitted_at, r.claim, r.waiting_for, r.waiting_since, r.queued_at, r.started_at, r.completed_at,
        r.cancel_requested_at, r.failure, r.result,
        array(select s.id from snapshot s where s.run_id = r.id
@@ -188,7 +195,7 @@ select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
 -- name: runs
 -- A page, newest first, after a place or from the start.
 select r.id, r.operation, r.trigger, r.status, r.configuration_id, r.app_id,
-       coalesce(a.name, '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
+       coalesce(a.name, r.work ->> 'app_name', '') as app_name, r.destination_ids, r.scheduled_for, r.attempt,
        r.retry_of, r.not_before, r.admitted_at, r.claim, r.waiting_for, r.waiting_since, r.queued_at, r.started_at, r.completed_at,
        r.cancel_requested_at, r.failure, r.result,
        array(select s.id from snapshot s where s.run_id = r.id

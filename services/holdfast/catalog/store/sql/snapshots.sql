@@ -11,7 +11,7 @@ update snapshot
    set status = $2, restic_snapshot_id = $3, hostname = $4, paths = $5, files_new = $6,
        files_changed = $7, files_unmodified = $8, data_added = $9, data_added_packed = $10,
        total_size = $11, duration = $12, unreadable_files = $13, unreadable_count = $14,
-       started_at = $15, completed_at = $16, tree = $17, way = $18, failure = null
+       started_at = $15, completed_at = $16, tree = coalesce(nullif($17, ''), tree), way = $18, failure = null
  where id = $1 and restic_snapshot_id is null
 returning id;
 
@@ -127,6 +127,19 @@ select id, run_id, configuration_id, app_id, destination_id, restic_snapshot_id,
        tree, way
   from snapshot
  where id = $1;
+
+-- name: copies
+-- The snapshot, and those of the same content of the same run, wherever they can be restored.
+select s.id as snapshot_id, s.destination_id, s.restic_snapshot_id, d.type,
+       d.state = 'ready' and d.enabled as is_in_use,
+       exists (select from damage g
+                where g.destination_id = s.destination_id and g.cleared_at is null
+                  and s.restic_snapshot_id = any(g.snapshot_ids)) as is_damaged
+  from snapshot w
+  join snapshot s on s.id = w.id
+                  or s.run_id = w.run_id and w.tree <> '' and s.tree = w.tree
+  join destination d on d.id = s.destination_id
+ where w.id = $1 and s.restic_snapshot_id is not null and s.forgotten_at is null;
 
 -- name: snapshots
 -- A page, newest first, after a place or from the start.

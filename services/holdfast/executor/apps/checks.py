@@ -1,0 +1,118 @@
+"""What is looked at before a restore changes anything: all that stands in the way, at once."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from holdfast.events.work import AppRestoreRequested
+from holdfast.executor.apps import containers, remaking
+from holdfast.executor.apps.databases import KeptDump, kept_dumps
+from holdfast.executor.apps.hand import Hand, Look
+from holdfast.executor.apps.plan import Place, file_problems, places_of, sources_of
+from holdfast.executor.apps.remaking import Definition, Kept
+from holdfast.executor.attempt import Attempt
+from holdfast.executor.consistency.engine import (
+    AppContainer,
+    Engine,
+    EngineMissingError,
+    engine_of,
+)
+from holdfast.restic import Restic
+from holdfast.restic.commands import ls, snapshots
+from holdfast.restic.commands.ls import LsOptions, Node
+from holdfast.restic.commands.snapshots import SnapshotsOptions
+from holdfast.restic.errors import SnapshotNotFoundError
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found, and what would be done."""
+
+    places: tuple[Place, ...]
+    looks: Mapping[str, Look]
+    """By path; a volume that is yet to be made has none."""
+    engine: Engine | None
+    there: Mapping[str, AppContainer]
+    """The app's containers that are there, by name, in the order in which they are started."""
+    to_make: tuple[Definition, ...]
+    """Those that are not there, as far as it is known how they were made."""
+    dumps: tuple[KeptDump, ...]
+    """Of the databases among the containers that will run."""
+    new_volumes: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+async def survey(
+    attempt: Attempt, work: AppRestoreRequested, restic: Restic, hand: Hand, kept: Kept
+) -> Survey:
+    """Look at everything; nothing is changed.  *kept* lies beside the snapshot.
+
+    Raises SnapshotNotFoundError.
+    """
+    found = await snapshots.run(restic, SnapshotsOptions(ids=(work.restic_snapshot_id,)))
+    if not found:
+        raise SnapshotNotFoundError
+    sources = sources_of(work.found)
+    nodes = await nodes_of(restic, work.restic_snapshot_id, [path for path, _ in sources])
+    names = [name for path, name in sources if name and path in nodes]
+    problems: list[str] = []
+    engine: Engine | None = None
+    there: dict[str, AppContainer] = {}
+    volumes: dict[str, str] = {}
+    to_make: tuple[Definition, ...] = ()
+    dumps: tuple[KeptDump, ...] = ()
+    if work.found.services or names:
+        try:
+            engine = await engine_of(attempt)
+            await containers.must_answer(attempt, engine)
+            there = await containers.present(attempt, engine, work.found)
+            volumes = await containers.volumes(attempt, engine, names)
+            to_make = _to_make(work, there, kept.definitions)
+            if to_make:
+                problems += await remaking.problems(attempt, to_make)
+            will_run = {*there, *(each.name.lstrip("/") for each in to_make)}
+            dumps = tuple(
+                each
+                for each in await kept_dumps(
+                    restic, work.backup_run_id, work.found, kept.definitions
+                )
+                if each.container in will_run
+            )
+        except EngineMissingError as error:
+            problems.append(f"{error.message} {error.hint}")
+    places = places_of(work.found, nodes, volumes)
+    known = [each for each in places if each.path]
+    looks = await hand.look([each.path for each in known])
+    total = found[0].summary.total_bytes_processed if found[0].summary else 0
+    problems += file_problems(known, looks, total, may_replace=work.overwrite or not work.elsewhere)
+    if work.elsewhere and there and not work.overwrite:
+        problems.append(f"There are containers of the same names: {', '.join(there)}.")
+    return Survey(
+        places=places,
+        looks={place.path: look for place, look in zip(known, looks, strict=True)},
+        engine=engine,
+        there=there,
+        to_make=to_make,
+        dumps=dumps,
+        new_volumes=tuple(name for name in names if name not in volumes),
+        problems=tuple(problems),
+    )
+
+
+def _to_make(
+    work: AppRestoreRequested,
+    there: Mapping[str, AppContainer],
+    kept: Mapping[str, Definition],
+) -> tuple[Definition, ...]:
+    """The containers that are not there, as far as it is known how they were made."""
+    missing = [each.container for each in work.found.services if each.container not in there]
+    return tuple(kept[each] for each in missing if each in kept)
+
+
+async def nodes_of(restic: Restic, snapshot: str, paths: list[str]) -> dict[str, Node]:
+    """What the snapshot has at each of *paths*."""
+    wanted = set(paths)
+    if not wanted:
+        return {}
+    options = LsOptions(snapshot=snapshot, paths=tuple(paths))
+    async with ls.open_stream(restic, options) as nodes:
+        return {node.path: node async for node in nodes if node.path in wanted}

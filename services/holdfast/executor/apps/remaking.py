@@ -1,0 +1,199 @@
+"""Containers that are gone are made again, by what the engine told of them at the backup.
+
+Passwords are in that: it goes from restic's output to the engine's socket, and is on no
+disk, in no argument, and in no message.
+"""
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import msgspec
+
+from holdfast.devices.base import Program
+from holdfast.devices.engine import Engine as Api
+from holdfast.devices.engine import open_here
+from holdfast.devices.facts import facts_of
+from holdfast.events.discovery import FoundApp
+from holdfast.executor.attempt import Attempt
+from holdfast.executor.consistency.commands import lines_of, runner_of
+from holdfast.executor.consistency.engine import EngineMissingError
+from holdfast.executor.consistency.environment import FILE, Environments
+from holdfast.executor.domain import run_tag
+from holdfast.restic import Restic
+from holdfast.restic.commands import dump, snapshots
+from holdfast.restic.commands.dump import DumpOptions
+from holdfast.restic.commands.snapshots import SnapshotsOptions
+from holdfast.restic.tags import DUMP, dump_tag
+
+OWN_NETWORKS = ("default", "bridge", "host", "none", "pasta", "slirp4netns")
+"""Of the engine itself, or none at all."""
+
+LISTENERS = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; :"
+
+
+class Endpoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """How a container is in a network."""
+
+    aliases: tuple[str, ...] | None = None
+    i_p_a_m_config: dict[str, Any] | None = msgspec.field(name="IPAMConfig", default=None)
+
+
+class Networks(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """Those that a container is in."""
+
+    networks: dict[str, Endpoint] | None = None
+
+
+class MountPoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """What a container sees at a path."""
+
+    type: str
+    name: str = ""
+    source: str = ""
+    """Where it is on the device."""
+    destination: str
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """A container as the engine told of it.  What only passes through keeps the engine's form."""
+
+    name: str
+    config: dict[str, Any]
+    host_config: dict[str, Any]
+    network_settings: Networks = Networks()
+    mounts: tuple[MountPoint, ...] | None = None
+
+    @property
+    def image(self) -> str:
+        """As it was asked for."""
+        return str(self.config.get("Image", ""))
+
+    @property
+    def networks(self) -> dict[str, Endpoint]:
+        """Those that are not the engine's own."""
+        found = self.network_settings.networks or {}
+        return {name: each for name, each in found.items() if name not in OWN_NETWORKS}
+
+    @property
+    def ports(self) -> frozenset[int]:
+        """Of the device, that lead to it."""
+        bindings = self.host_config.get("PortBindings") or {}
+        told = (each.get("HostPort", "") for many in bindings.values() for each in many or ())
+        return frozenset(int(port) for port in told if port.isdecimal())
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies beside a snapshot."""
+
+    definitions: Mapping[str, Definition] = {}
+    """By container."""
+    app: FoundApp | None = None
+    """What the app was then."""
+
+
+async def kept(restic: Restic, backup_run: UUID) -> Kept:
+    """What lies beside the snapshot of that run; nothing where nothing does."""
+    tags = (DUMP, dump_tag(run_tag(backup_run)))
+    found = await snapshots.run(restic, SnapshotsOptions(tags=tags))
+    for each in reversed(found):
+        if [posixpath.basename(path) for path in each.paths] != [FILE]:
+            continue
+        options = DumpOptions(snapshot=each.id, path=f"/{FILE}")
+        async with dump.open_stream(restic, options) as chunks:
+            content = b"".join([chunk async for chunk in chunks])
+        told = msgspec.json.decode(content, type=Environments)
+        definitions = {
+            one.container: msgspec.json.decode(one.inspected, type=Definition)
+            for one in told.containers
+            if bytes(one.inspected) != b"null"
+        }
+        return Kept(definitions=definitions, app=told.app)
+    return Kept()
+
+
+def body_of(definition: Definition) -> dict[str, Any]:
+    """What the engine is asked to make.  Pure.
+
+    A volume without a name of its own is asked for by the name that it got.
+    """
+    host = dict(definition.host_config)
+    binds = [str(each) for each in host.get("Binds") or ()]
+    seen = {each.split(":")[1] for each in binds if ":" in each}
+    seen |= {str(each.get("Target")) for each in host.get("Mounts") or ()}
+    host["Binds"] = binds + [
+        f"{each.name}:{each.destination}"
+        for each in definition.mounts or ()
+        if each.type == "volume" and each.name and each.destination not in seen
+    ]
+    body: dict[str, Any] = {**definition.config, "HostConfig": host}
+    first = next(iter(definition.networks.items()), None)
+    if first is not None:
+        body["NetworkingConfig"] = {"EndpointsConfig": {first[0]: _endpoint(first[1])}}
+    return body
+
+
+async def problems(attempt: Attempt, definitions: Sequence[Definition]) -> list[str]:
+    """What keeps those containers, none of which is there, from being made."""
+    api = await _api(attempt)
+    found = [
+        f"The image {image} is not there: pull or load it first."
+        for image in dict.fromkeys(each.image for each in definitions)
+        if await api.get(f"/images/{quote(image)}/json") is None
+    ]
+    taken = await _ports_taken(attempt)
+    for each in definitions:
+        found += [
+            f"Port {port}, which {each.name.lstrip('/')} needs, is taken."
+            for port in sorted(each.ports & taken)
+        ]
+    return found
+
+
+async def make(attempt: Attempt, definition: Definition, project: str) -> None:
+    """It, and the networks that it is in.  Raises EngineRefusedError."""
+    api = await _api(attempt)
+    for name in definition.networks:
+        if await api.get(f"/networks/{quote(name)}") is None:
+            await api.post("/networks/create", msgspec.json.encode(_network(name, project)))
+    name = definition.name.lstrip("/")
+    await api.post(
+        f"/containers/create?name={quote(name)}", msgspec.json.encode(body_of(definition))
+    )
+    for network, endpoint in list(definition.networks.items())[1:]:
+        words = {"Container": name, "EndpointConfig": _endpoint(endpoint)}
+        await api.post(f"/networks/{quote(network)}/connect", msgspec.json.encode(words))
+
+
+def _network(name: str, project: str) -> Mapping[str, Any]:
+    labels = {
+        "com.docker.compose.project": project,
+        "com.docker.compose.network": name.removeprefix(f"{project}_"),
+    }
+    return {"Name": name, "Labels": labels if project else {}}
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    return {"Aliases": endpoint.aliases, "IPAMConfig": endpoint.i_p_a_m_config}
+
+
+async def _api(attempt: Attempt) -> Api:
+    """Raises EngineMissingError."""
+    facts = await facts_of(runner_of(attempt), attempt.deps.now, program="restic")
+    socket = facts.docker or facts.podman
+    if not socket:
+        raise EngineMissingError("The container engine's socket does not answer there.")
+    return Api(open_here if attempt.host is None else attempt.host.open, socket)
+
+
+async def _ports_taken(attempt: Attempt) -> frozenset[int]:
+    """The TCP ports that somebody listens at where the app goes."""
+    async with runner_of(attempt).start(Program(argv=("sh", "-c", LISTENERS))) as process:
+        rows = [line.split() for line in await lines_of(process.lines())]
+        await process.wait()
+    listening = "0A"
+    return frozenset(
+        int(row[1].rpartition(":")[2], 16) for row in rows if len(row) > 3 and row[3] == listening
+    )

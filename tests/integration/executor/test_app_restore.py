@@ -1,0 +1,456 @@
+"""A whole app brought back, on a real Docker engine and real restic; or all is as it was."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+
+from holdfast.devices.local import LocalRunner
+from holdfast.events.discovery import DataKind, FoundApp, FoundData, FoundService
+from holdfast.events.queries import HeartbeatReply
+from holdfast.events.restoring import AppRestoreResult
+from holdfast.events.run import RunCompleted, RunStatus
+from holdfast.events.snapshot import SnapshotCompleted
+from holdfast.events.work import AppRestoreRequested, BackupRequested
+from holdfast.executor.attempt import notes_in
+from holdfast.kernel.ids import new_id
+from support.dockerd import Dockerd
+from support.executor import Bench, Place, backup_of, until, work_of
+from support.hosts import Pi
+from support.sshd import Sshd
+
+pytestmark = [pytest.mark.restic, pytest.mark.docker]
+
+HEALTH = ("--health-interval", "200ms", "--health-retries", "2", "--health-start-period", "0s")
+
+SECRET = "hunter2-correct-horse"
+PORT = 39181
+"""Nobody listens there: the tests' engine makes no networks."""
+
+
+@pytest.fixture
+def environ(docker: Dockerd) -> dict[str, str]:
+    """The engine's command and its socket are those of the tests' own."""
+    return {
+        "PATH": f"{docker.bin}:{os.environ['PATH']}",
+        "DOCKER_HOST": f"unix://{docker.run}/sock",
+    }
+
+
+@pytest.fixture
+def bench(tmp_path: Path, environ: dict[str, str]) -> Bench:
+    cache = tmp_path / "cache"
+    return Bench(cache, runner=LocalRunner({**os.environ, **environ}, notes=notes_in(cache)))
+
+
+@pytest.fixture(params=["here", pytest.param("device", marks=pytest.mark.sftp)])
+def device(
+    request: pytest.FixtureRequest, bench: Bench, environ: dict[str, str], tmp_path: Path
+) -> dict[str, Any]:
+    """The field of work that says where the app is."""
+    if request.param == "here":
+        return {}
+    own: Sshd = request.getfixturevalue("own_sshd")
+    pi = Pi(own, tmp_path / "pi").known_to(bench)
+    own.stop()
+    own.environment += tuple(f"{name}={value}" for name, value in environ.items())
+    own.start()
+    return {"device": pi.address}
+
+
+class Shop:
+    """Two containers, a volume, a bound directory and a compose file."""
+
+    def __init__(self, engine: Dockerd, root: Path) -> None:
+        self.engine = engine
+        engine.docker("volume", "rm", "-f", "shop_data")
+        self.site = root / "shop/site"
+        self.site.mkdir(parents=True)
+        (self.site / "page").write_text("first")
+        self.compose = root / "shop/compose.yml"
+        self.compose.write_text("name: shop\n")
+        for name in ("db", "web"):
+            check = "! grep -q sick /data/state"
+            engine.started(
+                name,
+                *("-v", "shop_data:/data", "-v", f"{self.site}:/site"),
+                *("--health-cmd", check, *HEALTH),
+                *("-e", f"SECRET={SECRET}", "--restart", "unless-stopped", "--label", "kind=shop"),
+                *("-p", f"{PORT}:80"),
+            )
+        self.volume = Path(
+            engine.docker(
+                "volume", "inspect", "--format", "{{.Mountpoint}}", "shop_data"
+            ).stdout.strip()
+        )
+        (self.volume / "state").write_text("good")
+        self.volume.chmod(0o750)
+        os.chown(self.volume, 1234, 1234)
+        self.found = FoundApp(
+            key="docker/project/shop",
+            engine="docker",
+            name="shop",
+            services=tuple(
+                FoundService(name=each, container=each, image="lab:1", status="running")
+                for each in ("db", "web")
+            ),
+            data=(
+                FoundData(
+                    kind=DataKind.VOLUME, name="shop_data", path=str(self.volume), services=("db",)
+                ),
+                FoundData(kind=DataKind.BIND, path=str(self.site), services=("web",)),
+            ),
+            compose_files=(str(self.compose),),
+        )
+
+    def content(self) -> dict[str, str]:
+        return {
+            str(each): each.read_text()
+            for root in (self.volume, self.site, self.compose.parent)
+            for each in sorted(root.rglob("*"))
+            if each.is_file() and ".holdfast-before" not in str(each)
+        }
+
+    def states(self) -> set[str]:
+        return {self.engine.state("db"), self.engine.state("web")}
+
+
+@pytest.fixture
+def shop(engine: Dockerd, tmp_path: Path) -> Shop:
+    return Shop(engine, tmp_path)
+
+
+async def backed_up(
+    bench: Bench, nas: Place, shop: Shop, device: dict[str, Any], *, definitions: bool = True
+) -> tuple[BackupRequested, str]:
+    names = tuple(each.container for each in shop.found.services) if definitions else ()
+    paths = [Path(each) for each in shop.found.paths()]
+    work = backup_of(paths, nas, environment_of=names, **device)
+    run = await bench.outcome(work)
+    assert run.status is RunStatus.SUCCESS, run.failure
+    made = bench.said(SnapshotCompleted)[-1]
+    return work, made.restic_snapshot_id
+
+
+def restore_of(
+    nas: Place, shop: Shop, made: tuple[BackupRequested, str], **fields: Any
+) -> AppRestoreRequested:
+    work: AppRestoreRequested = work_of(
+        AppRestoreRequested,
+        nas,
+        **{
+            "app_id": UUID(int=7),
+            "restic_snapshot_id": made[1],
+            "backup_run_id": made[0].run_id,
+            "found": shop.found,
+            **fields,
+        },
+    )
+    return work
+
+
+def result_of(run: RunCompleted) -> AppRestoreResult:
+    assert isinstance(run.result, AppRestoreResult)
+    return run.result
+
+
+async def test_an_app_is_back_as_it_was_and_what_was_there_lies_beside(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    before = shop.content()
+    made = await backed_up(bench, nas, shop, device)
+    (shop.volume / "state").write_text("spoilt")
+    (shop.site / "new").write_text("later")
+    shop.compose.unlink()
+    shop.volume.chmod(0o700)
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert shop.content() == before
+    assert (shop.volume.stat().st_uid, shop.volume.stat().st_mode & 0o777) == (1234, 0o750)
+    assert shop.states() == {"running"}
+    result = result_of(run)
+    assert result.containers == ("db", "web")
+    previous = {each.path: Path(each.previous) for each in result.places if each.previous}
+    assert (previous[str(shop.volume)] / "state").read_text() == "spoilt"
+    assert (previous[str(shop.site)] / "new").read_text() == "later"
+    assert str(shop.compose) not in previous
+    assert "stop the app" in [each.name for each in result.steps]
+    # Told again by whoever takes it up: nothing is done twice.
+    bench.claim = 2
+    await bench.do(restore_of(nas, shop, made, run_id=run.run_id, **device))
+    assert bench.said(RunCompleted)[-1].result == result
+    assert (previous[str(shop.volume)] / "state").read_text() == "spoilt"
+
+
+def shown(engine: Dockerd, name: str) -> Any:
+    """What matters of a container, as the engine shows it."""
+    (told,) = json.loads(engine.docker("inspect", name).stdout)
+    mounts = sorted((each["Type"], each["Source"], each["Destination"]) for each in told["Mounts"])
+    host = {each: told["HostConfig"][each] for each in ("RestartPolicy", "PortBindings")}
+    return told["Config"], host, mounts
+
+
+async def test_an_app_of_which_nothing_is_left_is_made_again_as_it_was(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
+) -> None:
+    before, shapes = shop.content(), [shown(engine, each) for each in ("db", "web")]
+    made = await backed_up(bench, nas, shop, device)
+    engine.remove_all()
+    engine.docker("volume", "rm", "shop_data")
+    shutil.rmtree(shop.compose.parent)
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert shop.content() == before
+    assert [shown(engine, each) for each in ("db", "web")] == shapes
+    assert SECRET in engine.docker("exec", "db", "env").stdout
+    assert shop.states() == {"running"}
+    assert SECRET not in str(bench.bus.published)
+
+
+async def test_containers_that_were_made_are_gone_again_when_the_app_is_not_well(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
+) -> None:
+    (shop.volume / "state").write_text("sick")
+    made = await backed_up(bench, nas, shop, device)
+    engine.docker("rm", "-f", "web")
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.failure is not None
+    assert run.failure.code == "app_not_healthy"
+    assert engine.docker("ps", "-aq", "--filter", "name=web").stdout == ""
+    assert engine.state("db") == "running"
+
+
+async def test_an_image_that_is_not_there_and_a_port_that_is_taken_are_told_before(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
+) -> None:
+    engine.docker("tag", "lab:1", "lab:rare")
+    engine.docker("rm", "-f", "web")
+    engine.started("web", "-p", f"{PORT}:80", image="lab:rare")
+    made = await backed_up(bench, nas, shop, device)
+    engine.docker("rm", "-f", "web")
+    engine.docker("rmi", "lab:rare")
+
+    with socket.create_server(("0.0.0.0", PORT)):
+        run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.failure is not None
+    assert run.failure.code == "app_not_restorable"
+    assert "The image lab:rare is not there" in run.failure.message
+    assert f"Port {PORT}, which web needs, is taken." in run.failure.message
+    assert engine.state("db") == "running"
+
+
+async def test_containers_of_which_nothing_was_kept_are_named(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
+) -> None:
+    before = shop.content()
+    made = await backed_up(bench, nas, shop, device, definitions=False)
+    engine.remove_all()
+    engine.docker("volume", "rm", "shop_data")
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert shop.content() == before
+    labels = engine.docker("volume", "inspect", "shop_data", "--format", "{{.Labels}}").stdout
+    assert "com.docker.compose.project:shop" in labels
+    assert (run.status, run.failure and run.failure.code) == (
+        RunStatus.PARTIAL,
+        "containers_missing",
+    )
+
+
+async def test_a_dry_run_tells_everything_and_changes_nothing(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    made = await backed_up(bench, nas, shop, device)
+    (shop.site / "new").write_text("later")
+    now = shop.content()
+
+    run = await bench.outcome(restore_of(nas, shop, made, dry_run=True, **device))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    result = result_of(run)
+    assert result.dry_run
+    assert {each.path for each in result.places} == set(shop.found.paths())
+    assert shop.content() == now
+    assert shop.states() == {"running"}
+    assert not list(shop.site.parent.glob(".holdfast-before-*"))
+
+
+async def test_all_that_is_in_the_way_is_told_at_once_and_nothing_is_touched(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    made = await backed_up(bench, nas, shop, device)
+    shop.compose.unlink()
+    shop.compose.mkdir()
+    (shop.site / "page").unlink()
+    shop.site.rmdir()
+    shop.site.symlink_to(shop.volume)
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.status is RunStatus.FAILED
+    assert run.failure is not None
+    assert run.failure.code == "app_not_restorable"
+    assert f"{shop.compose} is a directory now" in run.failure.message
+    assert f"{shop.site} is a symbolic link now" in run.failure.message
+    assert shop.states() == {"running"}
+    assert (shop.volume / "state").read_text() == "good"
+
+
+async def test_a_failing_health_check_puts_the_previous_state_back(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
+) -> None:
+    (shop.volume / "state").write_text("sick")
+    made = await backed_up(bench, nas, shop, device)
+    (shop.volume / "state").write_text("good")
+    (shop.site / "new").write_text("later")
+    now = shop.content()
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.status is RunStatus.FAILED
+    assert run.failure is not None
+    assert run.failure.code == "app_not_healthy"
+    assert "wait until db is well" in run.failure.message
+    assert "The previous state is back." in run.failure.message
+    assert shop.content() == now
+    assert shop.volume.stat().st_uid == 1234
+    assert shop.states() == {"running"}
+    assert not list(shop.site.parent.glob(".holdfast-before-*"))
+
+
+async def test_a_restore_that_is_cancelled_puts_the_previous_state_back(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    for number in range(30):
+        (shop.site / f"big{number}").write_bytes(os.urandom(4_000_000))
+    made = await backed_up(bench, nas, shop, device)
+    for number in range(30):
+        (shop.site / f"big{number}").unlink()
+    now = shop.content()
+    bench.claim_seconds = 0.5
+
+    async with bench.doing(restore_of(nas, shop, made, **device)) as doing:
+        await until(lambda: list(shop.site.glob("big*")), what="files are being brought back")
+        bench.heartbeat = HeartbeatReply(held=True, cancel=True)
+        await doing
+
+    (run,) = [each for each in bench.said(RunCompleted) if each.operation == "app_restore"]
+    assert run.status is RunStatus.CANCELLED
+    assert shop.content() == now
+    assert shop.states() == {"running"}
+
+
+async def test_another_executor_puts_back_what_a_killed_one_left_and_brings_the_app_back(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    for number in range(30):
+        (shop.site / f"big{number}").write_bytes(os.urandom(4_000_000))
+    made = await backed_up(bench, nas, shop, device)
+    kept = {each.name: each.read_bytes() for each in shop.site.iterdir()}
+    for number in range(30):
+        (shop.site / f"big{number}").unlink()
+    (shop.site / "new").write_text("later")
+    work = restore_of(nas, shop, made, **device)
+    async with bench.doing(work) as doing:
+        await until(lambda: list(shop.site.glob("big*")), what="files are being brought back")
+        doing.cancel()  # it does nothing more, as if its process were gone
+
+    bench.claim = 2
+    run = await bench.outcome(work)
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert {each.name: each.read_bytes() for each in shop.site.iterdir()} == kept
+    previous = {each.path: Path(each.previous) for each in result_of(run).places}
+    assert (previous[str(shop.site)] / "new").read_text() == "later"
+    assert not list(previous[str(shop.site)].glob("big*"))
+    assert shop.states() == {"running"}
+
+
+async def test_the_next_restore_puts_back_first_what_nobody_took_up(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop
+) -> None:
+    for number in range(30):
+        (shop.site / f"big{number}").write_bytes(os.urandom(4_000_000))
+    made = await backed_up(bench, nas, shop, device)
+    for number in range(30):
+        (shop.site / f"big{number}").unlink()
+    (shop.site / "new").write_text("later")
+    async with bench.doing(restore_of(nas, shop, made, **device)) as doing:
+        await until(lambda: list(shop.site.glob("big*")), what="files are being brought back")
+        doing.cancel()
+
+    run = await bench.outcome(restore_of(nas, shop, made, **device))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert any("put back what restore" in each.name for each in result_of(run).steps)
+    previous = {each.path: Path(each.previous) for each in result_of(run).places}
+    assert (previous[str(shop.site)] / "new").read_text() == "later"
+
+
+async def test_an_engine_that_does_not_answer_is_not_taken_for_an_empty_one(
+    bench: Bench, nas: Place, shop: Shop, tmp_path: Path
+) -> None:
+    made = await backed_up(bench, nas, shop, {})
+    (shop.site / "new").write_text("later")
+    off = tmp_path / "off"
+    off.mkdir()
+    (off / "docker").write_text(
+        "#!/bin/sh\necho 'Cannot connect to the Docker daemon.' >&2\nexit 1\n"
+    )
+    (off / "docker").chmod(0o755)
+    environ = {**os.environ, "PATH": f"{off}:{os.environ['PATH']}"}
+    blind = Bench(tmp_path / "cache", runner=LocalRunner(environ, notes=bench.deps.notes))
+    blind.knows(nas)
+
+    run = await blind.outcome(restore_of(nas, shop, made))
+
+    assert run.failure is not None
+    assert run.failure.code == "engine_said_no"
+    assert "Cannot connect" in run.failure.detail
+    assert (shop.site / "new").exists()
+    assert shop.states() == {"running"}
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+async def test_without_room_it_is_refused(
+    bench: Bench, nas: Place, shop: Shop, small_disk: Path
+) -> None:
+    place = small_disk / "site"
+    place.mkdir()
+    (place / "file").write_bytes(os.urandom(1000))
+    shop.found = replace(
+        shop.found,
+        data=(FoundData(kind=DataKind.BIND, path=str(place), services=("web",)),),
+    )
+    made = await backed_up(bench, nas, shop, {})
+
+    run = await bench.outcome(restore_of(nas, shop, made, app_id=new_id()))
+
+    assert run.failure is not None
+    assert run.failure.code == "app_not_restorable"
+    assert "MiB free" in run.failure.message
+    assert shop.states() == {"running"}
