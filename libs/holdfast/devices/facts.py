@@ -23,6 +23,13 @@ class StrangeDeviceError(HoldfastError):
     guidance = "Holdfast needs a Unix shell there; a restricted shell will not do."
 
 
+class SudoRefusedError(HoldfastError):
+    """Programs on the device are to run as root, and sudo does not let us become that."""
+
+    code = "sudo_refused"
+    guidance = "Allow it with NOPASSWD in sudoers, log in as root, or switch sudo off."
+
+
 class DeviceFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One machine, as it is at this moment."""
 

@@ -1,7 +1,7 @@
 """A device for the time of one run: programs of ours there, and what is asked around them."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from enum import StrEnum
 from importlib.resources import files
 
@@ -53,6 +53,7 @@ class Host:
         cache: str,
         sudo: bool = False,
         warnings: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         self._connection = connection
         self.restic = restic
@@ -61,7 +62,7 @@ class Host:
         """Our private directory there."""
         self.warnings = warnings
         """What somebody should look after there."""
-        self.runner: Runner = SshRunner(connection, sudo=sudo)
+        self.runner: Runner = SshRunner(connection, sudo=sudo, environment=environment)
         self.open: Open = opener(connection)
         """Connects to a socket there, as the user who is logged in."""
 

@@ -10,7 +10,7 @@ sshd by itself would let it go on unseen.
 import asyncio
 import contextlib
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from importlib.resources import files
 
 import asyncssh
@@ -24,6 +24,7 @@ from holdfast.devices.base import (
     ProgramNotFoundError,
 )
 from holdfast.devices.engine import Open, Reader, Writer
+from holdfast.devices.facts import SudoRefusedError
 from holdfast.devices.streams import CHUNK, drain, split_lines, to_the_end
 from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
@@ -60,10 +61,13 @@ class SshRunner:
         *,
         sudo: bool = False,
         silence_seconds: int = SILENCE_SECONDS,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
+        """*environment*: what every program is given beside its own."""
         self._connection = connection
         self._sudo = sudo
         self._silence_seconds = silence_seconds
+        self._environment = dict(environment or {})
 
     @contextlib.asynccontextmanager
     async def start(self, program: Program) -> AsyncIterator[Process]:
@@ -79,7 +83,8 @@ class SshRunner:
             raise ValueError(f"More than {MOST_SECRETS} secrets for one program.")
         try:
             channel = await self._connection.create_process(
-                _command(program, self._silence_seconds, sudo=self._sudo), encoding=None
+                _command(program, self._silence_seconds, self._environment, sudo=self._sudo),
+                encoding=None,
             )
             channel.stdin.write(_lines(program))
             first = await channel.stderr.readline()
@@ -103,13 +108,6 @@ class SshRunner:
         raise DeviceLostError(
             "The device does not start programs.", detail=first.decode(errors="replace")
         )
-
-
-class SudoRefusedError(HoldfastError):
-    """Programs on the device are to run as root, and sudo does not let us become that."""
-
-    code = "sudo_refused"
-    guidance = "Allow it with NOPASSWD in sudoers, log in as root, or switch sudo off."
 
 
 class SshProcess:
@@ -167,9 +165,11 @@ class SshProcess:
         await _closed(self._channel)
 
 
-def _command(program: Program, silence_seconds: int, *, sudo: bool) -> str:
+def _command(
+    program: Program, silence_seconds: int, environment: Mapping[str, str], *, sudo: bool
+) -> str:
     """The whole of it as one line for whatever shell the user has there."""
-    variables = dict(program.environment)
+    variables = {**environment, **program.environment}
     if program.run_id:
         variables[RUN_MARKER] = program.run_id
     words = (

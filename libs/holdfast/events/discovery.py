@@ -6,8 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.events.base import Event
+from holdfast.events.base import AwareTime, Event
 from holdfast.events.consistency import Hook, Quiet
+from holdfast.events.run import Failure
 
 
 class DataKind(StrEnum):
@@ -121,6 +122,21 @@ class DataUnprotected(Event, frozen=True, kw_only=True):
     device_name: str
     run_id: UUID
     places: tuple[Unprotected, ...]
+
+
+class DeviceUnseen(Event, frozen=True, kw_only=True):
+    """Several times in a row nobody could find out what a device runs."""
+
+    TYPE: ClassVar[str] = "device.unseen"
+
+    device_id: UUID
+    device_name: str
+    run_id: UUID
+    """The last that tried."""
+    since: AwareTime
+    """When the first of them failed."""
+    failure: Failure
+    """Why the last did."""
 
 
 class EngineChanged(Event, frozen=True, kw_only=True):

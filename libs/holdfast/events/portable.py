@@ -46,6 +46,7 @@ class PortableDevice(Portable, frozen=True, kw_only=True):
     jump_device_id: UUID | None = None
     """The device through which it is reached; None: directly."""
     sudo: bool = False
+    engine_socket: str = ""
 
 
 class PortableApp(Portable, frozen=True, kw_only=True):

@@ -55,6 +55,7 @@ EVENTS: dict[str, type[Event]] = {
         discovery.AppDiscovered,
         discovery.AppVanished,
         discovery.DataUnprotected,
+        discovery.DeviceUnseen,
         discovery.EngineChanged,
         keys.RecoveryKitMade,
     )

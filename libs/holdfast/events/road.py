@@ -115,6 +115,9 @@ ROADS: dict[type[Event], Road] = {
     discovery.DataUnprotected: _road(
         CATALOG, f"{NOTIFIER} {GATEWAY}", "Once for the same data, until it is protected."
     ),
+    discovery.DeviceUnseen: _road(
+        CATALOG, f"{NOTIFIER} {GATEWAY}", "Once, until a look at the device has succeeded."
+    ),
     discovery.EngineChanged: _road(
         EXECUTOR, CATALOG, "A reason to look, and not what changed; many changes may be one word."
     ),

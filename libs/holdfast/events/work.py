@@ -150,6 +150,8 @@ class DeviceAddress(SshHost, frozen=True, kw_only=True):
     """The devices through which it is reached, the first one first; none: directly."""
     sudo: bool = False
     """Programs there run as root, which sudo must allow unasked."""
+    engine_socket: str = ""
+    """Where its container engine listens; empty: at one of the usual places."""
 
 
 class BackupTarget(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,15 +22,25 @@ from holdfast.events.discovery import (
     AppVanished,
     DataUnprotected,
     DeviceDiscovered,
+    DeviceUnseen,
     FoundApp,
 )
-from holdfast.events.run import DiscoverResult, Operation, RunCompleted, Trigger
+from holdfast.events.run import DiscoverResult, Failure, Operation, RunCompleted, RunStatus, Trigger
 from holdfast.events.views import CoverageEntry, DeviceView
 from holdfast.events.work import DiscoverRequested
 from holdfast.kernel.ids import derived_id, new_id
 from holdfast.telemetry.logs import Log
 
 log = Log("catalog")
+
+LOOKS_UNTIL_TOLD = 3
+"""Looks that fail in a row: a machine that is started anew is none of anybody's business."""
+
+NO_ENGINE = Failure(
+    code="no_engine",
+    message="No container engine answers there, though it ran apps.",
+    guidance="Is the engine running, and may Holdfast's user open its socket (group 'docker')?",
+)
 
 SELDOM = timedelta(minutes=10)
 """Until the next look, where there was no engine, or the device could not be reached."""
@@ -80,8 +90,39 @@ async def follow_end(
         return
     if not isinstance(event.result, DiscoverResult) or not event.result.engines:
         await devices.discover_at(connection, run.device_id, now + SELDOM)
+    await _note_whether_seen(connection, run.device_id, event, now)
     if run.trigger is Trigger.SCHEDULE:
         await devices.drop_old_discoveries(connection, run.device_id, run.id)
+
+
+async def _note_whether_seen(
+    connection: Connection, device_id: UUID, event: RunCompleted, now: datetime
+) -> None:
+    """Somebody is told when it fails again and again, and not each time."""
+    failure = event.failure
+    if isinstance(event.result, DiscoverResult):
+        engine_is_off = not event.result.engines and await devices.has_found_apps(
+            connection, device_id
+        )
+        failure = NO_ENGINE if engine_is_off else None
+    elif event.status is not RunStatus.FAILED:
+        return  # somebody stopped it
+    if failure is None and event.status is RunStatus.SUCCESS:
+        await devices.look_succeeded(connection, device_id)
+        return
+    looks = await devices.look_failed(connection, device_id, now)
+    if looks is None or looks.looks_failed != LOOKS_UNTIL_TOLD:
+        return
+    word = DeviceUnseen(
+        event_id=derived_id(DeviceUnseen.TYPE, event.run_id),
+        occurred_at=now,
+        device_id=device_id,
+        device_name=looks.name,
+        run_id=event.run_id,
+        since=looks.unseen_since,
+        failure=failure or Failure(code="unknown", message="No cause was recorded."),
+    )
+    await outbox.add(connection, word)
 
 
 async def record_discovery(connection: Connection, event: DeviceDiscovered, deps: Deps) -> None:

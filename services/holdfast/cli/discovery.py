@@ -30,7 +30,7 @@ def discover(device: str | None) -> int:
 
 
 def coverage() -> int:
-    """Print what protects each piece of data; 1 when something is at risk."""
+    """Print what protects each piece of data; 1 when something is at risk, or out of sight."""
     with GatewayClient.find() as client:
         entries = client.get("/coverage", Coverage).entries
     path = Column("path", overflow="fold")
@@ -47,9 +47,12 @@ def coverage() -> int:
             told,
         )
     print_table(table)
+    unseen = {each.device_name: each.unseen_since for each in entries if each.unseen_since}
+    for name, since in unseen.items():
+        console().print(f"[red]what {name} runs is not known since {when(since)}[/red]")
     at_risk = sum(each.at_risk for each in entries)
     console().print(f"{at_risk} of {len(entries)} not protected" if at_risk else "all protected")
-    return 1 if at_risk else 0
+    return 1 if at_risk or unseen else 0
 
 
 def _devices(client: GatewayClient, name: str | None) -> list[DeviceView]:

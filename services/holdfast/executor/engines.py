@@ -8,7 +8,7 @@ import msgspec
 from holdfast.devices.base import Runner
 from holdfast.devices.engine import Open, open_here
 from holdfast.events.work import DestinationSecrets, DeviceAddress
-from holdfast.executor.repositories import login_of
+from holdfast.executor.repositories import environment_on, login_of
 
 
 class EngineHost(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,4 +32,5 @@ async def reached(
 
     target = await login_of(device, secrets)
     async with connected(target) as connection:
-        yield EngineHost(runner=SshRunner(connection, sudo=device.sudo), open=opener(connection))
+        there = SshRunner(connection, sudo=device.sudo, environment=environment_on(device))
+        yield EngineHost(runner=there, open=opener(connection))

@@ -127,6 +127,11 @@ async def login_of(device: DeviceAddress, secrets: DestinationSecrets) -> SftpTa
     )
 
 
+def environment_on(device: DeviceAddress) -> dict[str, str]:
+    """What every program on a device is given."""
+    return {"DOCKER_HOST": f"unix://{device.engine_socket}"} if device.engine_socket else {}
+
+
 def _way(jumps: Sequence[SshHost], secrets: DestinationSecrets) -> SftpTarget | None:
     """The last of the machines on the way, which has the others before it.
 

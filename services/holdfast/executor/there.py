@@ -18,7 +18,7 @@ import msgspec
 from holdfast.events.work import DestinationAddress, DestinationType, DeviceAddress
 from holdfast.executor.attempt import Attempt, in_thread
 from holdfast.executor.reach import append_only
-from holdfast.executor.repositories import DeviceNotTestedError, login_of
+from holdfast.executor.repositories import DeviceNotTestedError, environment_on, login_of
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Repository, Restic
 from holdfast.restic.commands import version
@@ -154,10 +154,10 @@ def _restic_at(host: "Host", repository: Repository, direct: Restic) -> Restic:
 async def _host(
     attempt: Attempt, device: DeviceAddress, stack: contextlib.AsyncExitStack
 ) -> "Host":
-    from holdfast.devices.facts import facts_of
+    from holdfast.devices.facts import SudoRefusedError, facts_of
     from holdfast.devices.host import Host
     from holdfast.devices.programs import OtherProcessorError, placed
-    from holdfast.devices.ssh import SshRunner, SudoRefusedError
+    from holdfast.devices.ssh import SshRunner
     from holdfast.storage.sftp_connection import connected
 
     if not device.host_key:
@@ -177,5 +177,10 @@ async def _host(
         # It must be one that tells how it ended.
         require(await version.run(restic, ours))
     return Host(
-        connection, restic=restic, cache=facts.cache, sudo=device.sudo, warnings=facts.warnings
+        connection,
+        restic=restic,
+        cache=facts.cache,
+        sudo=device.sudo,
+        warnings=facts.warnings,
+        environment=environment_on(device),
     )

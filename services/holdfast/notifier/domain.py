@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import AwareTime
-from holdfast.events.discovery import DataUnprotected
+from holdfast.events.discovery import DataUnprotected, DeviceUnseen
 from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import BackupResult, Failure, Operation, RunCompleted, RunStatus
 from holdfast.events.snapshot import ReplicasDiffer
@@ -28,7 +28,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     """The same for the same run and outcome, however often it is sent."""
     type: str
     """``<operation>.succeeded``, ``.partial`` or ``.failed``; ``repository.damaged``
-    or ``.mended``;
+    or ``.mended``; ``data.unprotected``; ``device.unseen``;
     ``replicas.differ``."""
     title: str
     text: str
@@ -165,6 +165,26 @@ def unprotected_message(event: DataUnprotected) -> Message:
         app_name="",
         status=RunStatus.SUCCESS,
         failure=None,
+        occurred_at=event.occurred_at,
+    )
+
+
+def unseen_message(event: DeviceUnseen) -> Message:
+    """What is told of a device that nobody could look at for some time."""
+    failure = event.failure
+    since = f"{event.since:%Y-%m-%d %H:%M} UTC"
+    told = f"{failure.message} {failure.guidance}".strip()
+    return Message(
+        id=derived_id("message", event.event_id),
+        type=event.TYPE,
+        title=f"It is not known what {event.device_name} runs",
+        text=f"Since {since} nobody could ask it. What is new there is backed up by nobody, until "
+        f"somebody can; what is known is backed up on.\n\n{told}",
+        severity=Severity.WARNING,
+        run_id=event.run_id,
+        app_name="",
+        status=RunStatus.FAILED,
+        failure=failure,
         occurred_at=event.occurred_at,
     )
 

@@ -4,7 +4,7 @@ copies differ."""
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from holdfast.events.discovery import DataUnprotected
+from holdfast.events.discovery import DataUnprotected, DeviceUnseen
 from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import RunCompleted
 from holdfast.events.snapshot import ReplicasDiffer
@@ -16,6 +16,7 @@ from holdfast.notifier.domain import (
     message_of,
     message_of_difference,
     unprotected_message,
+    unseen_message,
 )
 
 
@@ -48,6 +49,11 @@ async def on_repository_mended(event: RepositoryMended, deps: Deps) -> None:
 async def on_data_unprotected(event: DataUnprotected, deps: Deps) -> None:
     """Tell of data without a backup.  Raises DeliveryError, and the event comes again later."""
     await _tell(unprotected_message(event), deps)
+
+
+async def on_device_unseen(event: DeviceUnseen, deps: Deps) -> None:
+    """Tell of a device out of sight.  Raises DeliveryError, and the event comes again later."""
+    await _tell(unseen_message(event), deps)
 
 
 async def on_replicas_differ(event: ReplicasDiffer, deps: Deps) -> None:

@@ -1,6 +1,6 @@
 """The notifier: hears how runs ended, tells people and programs."""
 
-from holdfast.events.discovery import DataUnprotected
+from holdfast.events.discovery import DataUnprotected, DeviceUnseen
 from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import RunCompleted
 from holdfast.events.snapshot import ReplicasDiffer
@@ -8,6 +8,7 @@ from holdfast.notifier.channels.webhook import WebhookChannel
 from holdfast.notifier.handlers import (
     Deps,
     on_data_unprotected,
+    on_device_unseen,
     on_replicas_differ,
     on_repository_damaged,
     on_repository_mended,
@@ -36,6 +37,7 @@ async def build(runtime: Runtime) -> Service:
             hear(RepositoryDamaged, on_repository_damaged, deps, only_new=True),
             hear(RepositoryMended, on_repository_mended, deps, only_new=True),
             hear(DataUnprotected, on_data_unprotected, deps, only_new=True),
+            hear(DeviceUnseen, on_device_unseen, deps, only_new=True),
             hear(ReplicasDiffer, on_replicas_differ, deps, only_new=True),
         ],
         closes=[channel.close for channel in channels],

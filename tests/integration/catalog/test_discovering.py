@@ -7,14 +7,12 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from holdfast.catalog.answers.apps import answer_create_app, answer_list_apps
+from holdfast.catalog.answers.apps import answer_list_apps
 from holdfast.catalog.answers.configurations import (
     answer_delete_configuration,
-    answer_list_configurations,
     answer_update_configuration,
 )
-from holdfast.catalog.answers.devices import answer_list_devices
-from holdfast.catalog.answers.discovery import answer_discover_device, answer_get_coverage
+from holdfast.catalog.answers.discovery import answer_discover_device
 from holdfast.catalog.answers.policies import answer_create_policy
 from holdfast.catalog.answers.portable import answer_export_settings, answer_import_settings
 from holdfast.catalog.answers.runs import answer_start_backup
@@ -28,119 +26,41 @@ from holdfast.catalog.handlers import (
 from holdfast.catalog.keeper import Keeper
 from holdfast.events.consistency import Hook, HookKind, Quiet, When
 from holdfast.events.discovery import (
-    DataKind,
     DeviceDiscovered,
     EngineChanged,
-    FoundApp,
-    FoundData,
-    FoundService,
-    LeftOut,
 )
 from holdfast.events.queries import (
-    CreateApp,
     CreatePolicy,
     DeleteConfiguration,
     DiscoverDevice,
     ExportSettings,
-    GetCoverage,
     ImportSettings,
     ListApps,
-    ListConfigurations,
-    ListDevices,
     StartBackup,
     UpdateConfiguration,
 )
-from holdfast.events.run import DiscoverResult, Operation, Trigger
-from holdfast.events.views import AppView, ConfigurationView, CoverageEntry, RunView
+from holdfast.events.run import Trigger
+from holdfast.events.views import AppView
 from holdfast.kernel.errors import NotFoundError
 from holdfast.kernel.ids import new_id
 from support.catalog import Clock, published
+from support.discoveries import (
+    DB,
+    OFF,
+    SHOP,
+    SOCKET,
+    covered,
+    device_id,
+    finished,
+    only_app,
+    said,
+    ties,
+    told,
+    words_of_danger,
+)
 from support.runs import added_app, claimed, protected_app, run_ended, run_of, snapshot_made
 
 pytestmark = pytest.mark.postgres
-
-DB = FoundData(kind=DataKind.VOLUME, name="shop_db", path="/v/shop_db/_data", services=("db",))
-MEDIA = FoundData(kind=DataKind.BIND, path="/srv/media", services=("web",))
-SOCKET = FoundData(
-    kind=DataKind.BIND, path="/run/docker.sock", services=("web",), left_out=LeftOut.SOCKET
-)
-SHOP = FoundApp(
-    key="docker/project/shop",
-    engine="docker",
-    name="shop",
-    services=(FoundService(name="db", container="shop-db-1", image="db:1", status="running"),),
-    data=(DB, MEDIA, SOCKET),
-    compose_files=("/srv/shop/compose.yml",),
-    env_files=("/srv/shop/.env",),
-)
-OFF = replace(
-    SHOP,
-    data=tuple(replace(each, left_out=LeftOut.SWITCHED_OFF) for each in SHOP.data),
-    is_switched_off=True,
-)
-
-
-async def device_id(deps: Deps) -> UUID:
-    return (await answer_list_devices(ListDevices(), deps))[0].id
-
-
-async def told(
-    deps: Deps,
-    clock: Clock,
-    *apps: FoundApp,
-    engines: tuple[str, ...] = ("docker",),
-    loose: tuple[FoundData, ...] = (),
-) -> RunView:
-    """A discovery that a person asked for, to its end; each of its words comes twice."""
-    clock.advance(seconds=1)
-    accepted = await answer_discover_device(DiscoverDevice(device_id=await device_id(deps)), deps)
-    return await finished(deps, clock, accepted.run_id, *apps, engines=engines, loose=loose)
-
-
-async def finished(
-    deps: Deps,
-    clock: Clock,
-    run_id: UUID,
-    *apps: FoundApp,
-    engines: tuple[str, ...] = ("docker",),
-    loose: tuple[FoundData, ...] = (),
-) -> RunView:
-    run = await run_of(deps, run_id)
-    assert run.operation is Operation.DISCOVER
-    claim = (await claimed(deps, run.id)).claim
-    event = DeviceDiscovered(
-        event_id=new_id(),
-        occurred_at=clock(),
-        run_id=run.id,
-        claim=claim,
-        device_id=await device_id(deps),
-        engines=engines,
-        apps=apps,
-        loose=loose,
-    )
-    result = DiscoverResult(engines=engines, apps=len(apps))
-    for _ in range(2):
-        await on_device_discovered(event, deps)
-    for _ in range(2):
-        await on_run_completed(run_ended(run, claim, clock(), result=result), deps)
-    return await run_of(deps, run.id)
-
-
-async def only_app(deps: Deps) -> AppView:
-    (app,) = await answer_list_apps(ListApps(), deps)
-    return app
-
-
-async def ties(deps: Deps, app_id: UUID) -> tuple[ConfigurationView, ...]:
-    return await answer_list_configurations(ListConfigurations(app_id=app_id), deps)
-
-
-async def said(deps: Deps, kind: str) -> list[str]:
-    return [told["name"] for type_, told in await published(deps) if type_ == kind]
-
-
-async def covered(deps: Deps) -> dict[str, CoverageEntry]:
-    return {each.path: each for each in await answer_get_coverage(GetCoverage(), deps)}
 
 
 async def test_a_new_app_is_protected_by_the_default_policy_and_told_once(
@@ -368,15 +288,6 @@ async def test_a_device_that_is_not_there_is_not_looked_at(deps: Deps) -> None:
         await answer_discover_device(DiscoverDevice(device_id=new_id()), deps)
 
 
-async def words_of_danger(deps: Deps) -> list[list[str]]:
-    """The paths that each word on unprotected data names, and why."""
-    return [
-        [f"{each['path']} {each['reason']}" for each in told["places"]]
-        for type_, told in await published(deps)
-        if type_ == "data.unprotected"
-    ]
-
-
 async def test_unprotected_data_is_told_once_until_it_is_protected(
     deps: Deps, clock: Clock
 ) -> None:
@@ -396,52 +307,6 @@ async def test_unprotected_data_is_told_once_until_it_is_protected(
     assert (await words_of_danger(deps))[1:] == [
         ["/srv/media disabled", "/v/shop_db/_data disabled"]
     ]
-
-
-def volume(name: str, left_out: LeftOut | None = None) -> FoundData:
-    return FoundData(
-        kind=DataKind.VOLUME, name=name, path=f"/v/{name}/_data", services=(), left_out=left_out
-    )
-
-
-async def test_a_volume_of_nobody_is_told_of_at_the_second_look(deps: Deps, clock: Clock) -> None:
-    await protected_app(deps)
-    old = volume("old_db")
-    others = (
-        volume("tmp", left_out=LeftOut.NO_FILES),
-        volume("off", left_out=LeftOut.SWITCHED_OFF),
-    )
-
-    await told(deps, clock, SHOP, loose=(old, *others))
-    entries = await covered(deps)
-    assert (entries[old.path].reason, entries[old.path].at_risk) == ("unused_volume", True)
-    assert (entries[old.path].app_id, entries[old.path].name) == (None, "old_db")
-    assert [entries[each.path].at_risk for each in others] == [False, False]
-    assert await words_of_danger(deps) == []
-
-    await told(deps, clock, SHOP, loose=(old, volume("newer")))
-    await told(deps, clock, SHOP, engines=())
-    assert await words_of_danger(deps) == [["/v/old_db/_data unused_volume"]]
-    assert "/v/newer/_data" in await covered(deps), "an engine that is off says nothing of them"
-    await told(deps, clock, SHOP)
-    assert old.path not in await covered(deps)
-
-
-async def test_a_volume_of_an_app_that_is_gone_or_declared_is_no_loose_one(
-    deps: Deps, clock: Clock
-) -> None:
-    await protected_app(deps)
-    await told(deps, clock, SHOP)
-    declared = volume("mine")
-    await answer_create_app(
-        CreateApp(name="mine", device_id=await device_id(deps), paths=("/v/mine",)), deps
-    )
-
-    await told(deps, clock, loose=(DB, declared))
-
-    entries = await answer_get_coverage(GetCoverage(), deps)
-    assert [each.path for each in entries if each.app_id is None] == []
-    assert [each.path for each in entries].count(DB.path) == 1
 
 
 async def app_named(deps: Deps, name: str) -> AppView:

@@ -305,7 +305,7 @@ NOT_CARRIED = {
     "configuration": {"enabled_at", "deleted_at", "updated_at"},
     "device": {
         "sealed_secrets", "facts", "tested_at", "discover_at", "discovered_at", "unprotected",
-        "loose",
+        "loose", "unseen_since", "looks_failed",
     },
     "app": {"found", "vanished_at"},
 }  # fmt: skip

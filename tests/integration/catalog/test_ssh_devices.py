@@ -323,3 +323,21 @@ async def test_an_app_found_on_it_is_backed_up_on_it(deps: Deps, clock: Clock) -
     work = await deps.pool.fetchval("select work from run where id = $1", run.run_id)
     assert work["paths"] == ["/srv/web"]
     assert work["device"]["host"] == "pi.lan"
+
+
+async def test_an_unusual_socket_of_its_engine_goes_with_all_work_there(deps: Deps) -> None:
+    device = await pi(deps)
+    for wrong in ("docker.sock", "tcp://pi:2375"):
+        with pytest.raises(InvalidRequestError, match="engine_socket"):
+            await answer_update_device(UpdateDevice(device_id=device.id, engine_socket=wrong), deps)
+
+    changed = await answer_update_device(
+        UpdateDevice(device_id=device.id, engine_socket="unix:///srv/docker.sock"), deps
+    )
+    accepted = await answer_test_device(TestDevice(device_id=device.id), deps)
+
+    assert changed.engine_socket == "/srv/docker.sock"
+    work = await deps.pool.fetchval("select work from run where id = $1", accepted.run_id)
+    assert work["device"]["engine_socket"] == "/srv/docker.sock"
+    with pytest.raises(InvalidRequestError, match="local"):
+        await answer_create_device(CreateDevice(name="nas", engine_socket="/a"), deps)

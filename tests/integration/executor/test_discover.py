@@ -122,6 +122,21 @@ async def test_the_engine_of_a_device_behind_ssh(
         sshd.stop()
 
 
+async def test_an_engine_at_an_unusual_socket_of_a_device(
+    bench: Bench, engine: Dockerd, shop: Path, sshd: Sshd
+) -> None:
+    """Which the device's own environment does not name."""
+    device = DeviceAddress(
+        device_id=new_id(), name="pi", host="127.0.0.1", port=sshd.port, user=sshd.user,
+        engine_socket=f"{engine.run}/sock",
+    )  # fmt: skip
+    bench.logins[device.device_id] = DestinationSecrets(
+        repo_password="", sftp_private_key=sshd.private_key
+    )
+
+    check(engine, shop, await discovered(bench, device))
+
+
 async def test_volumes_that_no_container_uses_are_told(
     engine: Dockerd, shop: Path, tmp_path: Path
 ) -> None:

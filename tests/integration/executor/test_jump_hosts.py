@@ -7,17 +7,20 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from holdfast.events.queries import KitContent, KitDestination
 from holdfast.events.run import DeviceProbeResult, RunCompleted, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
 from holdfast.events.work import (
     DeviceProbeRequested,
     RestoreRequested,
 )
+from holdfast.gateway.kit.content import kit_of
 from holdfast.kernel.clock import utc_now
 from holdfast.kernel.ids import new_id
 from holdfast.restic.commands import snapshots
 from support.executor import Bench, Place, backup_of, sftp_place, work_of
 from support.hosts import Pi
+from support.kit import typed
 from support.networks import Network, can_have_networks
 from support.servers import free_port
 from support.sshd import Sshd, sshd_binary
@@ -134,6 +137,17 @@ async def test_a_disk_on_it_is_a_destination_through_them(
 
     assert (direct.failure, relayed.failure) == (None, None)
     assert len(await snapshots.run(bench.restic(disk))) == 2
+
+    kit = kit_of(
+        KitContent(
+            instance_id=new_id(),
+            made_at=utc_now(),
+            destinations=(KitDestination(address=disk.address, secrets=disk.secrets),),
+        )
+    )
+    (entry,) = kit.destinations
+    listed = typed([*entry.exports, entry.commands[0]], tmp_path / "elsewhere", bench.deps.restic)
+    assert "2 snapshots" in listed[-1]
 
 
 async def test_a_gate_that_fails_is_named(bench: Bench, gated: Way, nas: Place) -> None:

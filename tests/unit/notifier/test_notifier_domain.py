@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from holdfast.events.discovery import DataUnprotected, Unprotected
+from holdfast.events.discovery import DataUnprotected, DeviceUnseen, Unprotected
 from holdfast.events.repository import RepositoryDamaged, RepositoryMended
 from holdfast.events.run import Failure, Operation, RunCompleted, RunStatus
 from holdfast.events.snapshot import Replica, ReplicasDiffer, Way
@@ -17,6 +17,7 @@ from holdfast.notifier.domain import (
     message_of,
     message_of_difference,
     unprotected_message,
+    unseen_message,
 )
 
 NOW = datetime(2026, 3, 10, 2, 5, tzinfo=UTC)
@@ -228,3 +229,22 @@ def test_unprotected_data_is_told_with_the_reasons_and_not_all_of_very_much() ->
     assert "shop: /srv/a. It is switched off." in message.text
     assert message.text.endswith("and 5 more")
     assert message.id == unprotected_message(event).id
+
+
+def test_a_device_out_of_sight_is_told_with_since_when_and_why() -> None:
+    event = DeviceUnseen(
+        event_id=derived_id("unseen"),
+        occurred_at=NOW,
+        device_id=derived_id("pi"),
+        device_name="pi",
+        run_id=derived_id("run"),
+        since=NOW,
+        failure=Failure(code="x", message="It is away.", guidance="Switch it on."),
+    )
+
+    message = unseen_message(event)
+
+    assert (message.type, message.severity) == ("device.unseen", Severity.WARNING)
+    assert message.title == "It is not known what pi runs"
+    assert f"{NOW:%Y-%m-%d %H:%M} UTC" in message.text
+    assert message.text.endswith("It is away. Switch it on.")

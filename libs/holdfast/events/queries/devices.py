@@ -26,6 +26,7 @@ class CreateDevice(Query[views.DeviceView], frozen=True, kw_only=True):
     jump_device_id: UUID | None = None
     """Through which it is reached."""
     sudo: bool = False
+    engine_socket: str = ""
     sealed_secrets: bytes = b""
     """``DestinationSecrets`` with what opens it, sealed to the catalog."""
 
@@ -62,6 +63,7 @@ class UpdateDevice(Query[views.DeviceView], frozen=True, kw_only=True):
     jump_device_id: UUID | UnsetType | None = UNSET
     """None: it is reached directly."""
     sudo: bool | UnsetType = UNSET
+    engine_socket: str | UnsetType = UNSET
     sealed_secrets: bytes = b""
     """Empty: they stay."""
 

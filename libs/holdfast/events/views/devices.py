@@ -29,9 +29,13 @@ class DeviceView(View, frozen=True, kw_only=True):
     jumps: tuple[SshHost, ...] = ()
     """The whole way there, the first device first."""
     sudo: bool = False
+    engine_socket: str = ""
+    """Where its container engine listens; empty: at one of the usual places."""
     facts: DeviceProbeResult | None = None
     """What the last test found; None: none has succeeded yet."""
     tested_at: AwareTime | None = None
+    unseen_since: AwareTime | None = None
+    """Since then no look at what it runs has succeeded; None: the last one did, or none was."""
     created_at: AwareTime
 
 
@@ -77,3 +81,5 @@ class CoverageEntry(View, frozen=True, kw_only=True):
     """Why it is not protected, in a word; empty: it is."""
     explanation: str
     """The same for a person."""
+    unseen_since: AwareTime | None = None
+    """Since then nobody could find out what the device runs: there may be more of it."""

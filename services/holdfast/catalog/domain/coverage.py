@@ -99,6 +99,7 @@ def _of_no_app(apps: Sequence[AppView], known: Known) -> list[CoverageEntry]:
             age_seconds=None,
             reason=each.left_out or LOOSE,
             explanation=EXPLANATIONS[each.left_out or LOOSE],
+            unseen_since=known.devices[device_id].unseen_since,
         )
         for device_id, volumes in known.loose.items()
         for each in volumes
@@ -137,6 +138,7 @@ def _entry(
         age_seconds=None if last is None else max(0.0, (now - last).total_seconds()),
         reason=judged.reason,
         explanation=EXPLANATIONS.get(judged.reason, ""),
+        unseen_since=known.devices[app.device_id].unseen_since,
     )
 
 

@@ -4,6 +4,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from holdfast.catalog.domain.destination import checked_secrets
+from holdfast.catalog.domain.paths import absolute_path
 from holdfast.catalog.domain.ssh import checked_host, checked_host_key, checked_port
 from holdfast.catalog.domain.text import checked_name
 from holdfast.events.queries import CreateDevice, UpdateDevice
@@ -24,7 +25,7 @@ def new_device(query: CreateDevice, device: DeviceView) -> DeviceView:
     device = replace(device, name=checked_name(query.name), type=query.type)
     if query.type == LOCAL:
         ssh = (query.ssh_host, query.ssh_user, query.ssh_host_key, query.jump_device_id)
-        if any(ssh) or query.sealed_secrets:
+        if any(ssh) or query.engine_socket or query.sealed_secrets:
             raise InvalidRequestError("type: 'local' has no SSH address.", guidance=_NOT_SSH)
         return device
     if query.type != SSH:
@@ -41,6 +42,7 @@ def new_device(query: CreateDevice, device: DeviceView) -> DeviceView:
         ssh_host_key=checked_host_key(query.ssh_host_key),
         jump_device_id=query.jump_device_id,
         sudo=query.sudo,
+        engine_socket=checked_socket(query.engine_socket),
     )
 
 
@@ -53,7 +55,7 @@ def changed_device(device: DeviceView, query: UpdateDevice) -> DeviceView:
     if query.name is not UNSET:
         device = replace(device, name=checked_name(query.name))
     where = (query.ssh_host, query.ssh_port, query.ssh_host_key, query.jump_device_id)
-    ssh = (*where, query.ssh_user, query.sudo)
+    ssh = (*where, query.ssh_user, query.sudo, query.engine_socket)
     if all(each is UNSET for each in ssh) and not query.sealed_secrets:
         return device
     if device.type != SSH:
@@ -72,6 +74,8 @@ def changed_device(device: DeviceView, query: UpdateDevice) -> DeviceView:
         device = replace(device, jump_device_id=query.jump_device_id)
     if query.sudo is not UNSET:
         device = replace(device, sudo=query.sudo)
+    if query.engine_socket is not UNSET:
+        device = replace(device, engine_socket=checked_socket(query.engine_socket))
     return device
 
 
@@ -119,4 +123,10 @@ def address_of(device: DeviceView) -> DeviceAddress:
         host_key=device.ssh_host_key or "",
         jumps=device.jumps,
         sudo=device.sudo,
+        engine_socket=device.engine_socket,
     )
+
+
+def checked_socket(path: str) -> str:
+    """An absolute path, or nothing.  Raises InvalidRequestError."""
+    return absolute_path(path.removeprefix("unix://"), "engine_socket") if path else ""

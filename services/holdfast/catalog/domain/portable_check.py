@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from holdfast.catalog.domain import policy as policy_rules
 from holdfast.catalog.domain.consistency import checked_consistency
 from holdfast.catalog.domain.destination import checked_lock, checked_runs
-from holdfast.catalog.domain.device import LOCAL, SSH
+from holdfast.catalog.domain.device import LOCAL, SSH, checked_socket
 from holdfast.catalog.domain.paths import absolute_path, data_paths, exclude_patterns
 from holdfast.catalog.domain.portable import checked_version
 from holdfast.catalog.domain.s3_place import checked_certificate, s3_place
@@ -61,7 +61,7 @@ def _in_order(devices: tuple[PortableDevice, ...]) -> tuple[PortableDevice, ...]
 def _device(device: PortableDevice) -> PortableDevice:
     name = checked_name(device.name, "device")
     if device.type == LOCAL:
-        return replace(device, name=name, jump_device_id=None)
+        return replace(device, name=name, jump_device_id=None, engine_socket="")
     if device.type != SSH:
         raise InvalidRequestError(f"device {name!r}: {device.type!r} is not a kind of device.")
     return replace(
@@ -71,6 +71,7 @@ def _device(device: PortableDevice) -> PortableDevice:
         ssh_port=checked_port(device.ssh_port),
         ssh_user=checked_name(device.ssh_user, "user"),
         ssh_host_key=checked_host_key(device.ssh_host_key),
+        engine_socket=checked_socket(device.engine_socket),
     )
 
 

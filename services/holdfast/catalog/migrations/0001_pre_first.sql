@@ -57,6 +57,8 @@ create table device (
     -- Through which it is reached; null: directly.
     jump_device_id uuid references device on update cascade,
     sudo       boolean not null default false,
+    -- Where its container engine listens; empty: at one of the usual places.
+    engine_socket text not null default '',
     sealed_secrets bytea,
     -- What the last good test found.
     facts      jsonb,
@@ -64,6 +66,9 @@ create table device (
     -- When its container engines are to be asked next; null: only when a person wants it.
     discover_at   timestamptz,
     discovered_at timestamptz,
+    -- Since when, and how often in a row, nobody could find out what it runs.
+    unseen_since  timestamptz,
+    looks_failed  integer not null default 0,
     -- Volumes that no container used at the last look.
     loose jsonb not null default '[]',
     -- The paths of data without protection that somebody was told of.

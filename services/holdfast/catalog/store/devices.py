@@ -8,7 +8,7 @@ import asyncpg
 import msgspec
 
 from holdfast.catalog.store.pool import Connection
-from holdfast.catalog.store.rows import refusals, still_used
+from holdfast.catalog.store.rows import refusals, still_used, to_struct
 from holdfast.catalog.store.sql import load
 from holdfast.events.discovery import FoundData
 from holdfast.events.run import DeviceProbeResult
@@ -39,6 +39,7 @@ async def add(connection: Connection, device: DeviceView, sealed: bytes | None) 
             sealed,
             device.created_at,
             device.jump_device_id,
+            device.engine_socket,
         )
 
 
@@ -91,6 +92,7 @@ async def update(connection: Connection, device: DeviceView, sealed: bytes | Non
             device.sudo,
             sealed,
             device.jump_device_id,
+            device.engine_socket,
         )
 
 
@@ -180,6 +182,32 @@ async def unprotected(connection: Connection, device_id: UUID) -> tuple[str, ...
 async def set_unprotected(connection: Connection, device_id: UUID, paths: Sequence[str]) -> None:
     """Somebody was told of these."""
     await connection.execute(SQL["set_unprotected"], device_id, paths)
+
+
+class FailedLooks(msgspec.Struct, frozen=True, kw_only=True):
+    """How long nobody could find out what a device runs."""
+
+    name: str
+    unseen_since: datetime
+    looks_failed: int
+    """In a row."""
+
+
+async def look_failed(connection: Connection, device_id: UUID, now: datetime) -> FailedLooks | None:
+    """One more; None: the device is gone."""
+    row = await connection.fetchrow(SQL["look_failed"], device_id, now)
+    return None if row is None else to_struct(row, FailedLooks)
+
+
+async def look_succeeded(connection: Connection, device_id: UUID) -> None:
+    """It is known what it runs."""
+    await connection.execute(SQL["look_succeeded"], device_id)
+
+
+async def has_found_apps(connection: Connection, device_id: UUID) -> bool:
+    """Whether an engine there has apps, as far as is known."""
+    has: bool = await connection.fetchval(SQL["has_found_apps"], device_id)
+    return has
 
 
 async def discover_soon(connection: Connection, device_id: UUID, now: datetime) -> None:

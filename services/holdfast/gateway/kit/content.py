@@ -150,7 +150,8 @@ def _options(address: DestinationAddress, secrets: DestinationSecrets, files: _F
     known = f"{name} {address.sftp_host_key}"
     words = [*SSH, f"-o UserKnownHostsFile={files.add('known_hosts', known)}"]
     if address.sftp_jumps:
-        words.append(f"-J {','.join(_login(each) for each in address.sftp_jumps)}")
+        words[0] = f"-F {files.add('ssh_config', _way(address, secrets, files))}"
+        words.append(f"-o ProxyJump=jump-{len(address.sftp_jumps)}")
     if secrets.sftp_private_key:
         words += [f"-i {files.add('key', secrets.sftp_private_key)}", "-o IdentitiesOnly=yes"]
     else:
@@ -158,9 +159,37 @@ def _options(address: DestinationAddress, secrets: DestinationSecrets, files: _F
     return f"-o sftp.args={shlex.quote(' '.join(words))} "
 
 
-def _login(jump: SshHost) -> str:
-    host = f"[{jump.host}]" if ":" in jump.host else jump.host
-    return f"{jump.user}@{host}:{jump.port}"
+def _way(address: DestinationAddress, secrets: DestinationSecrets, files: _Files) -> str:
+    """The machines on the way, as ssh's configuration has them: each with its own key."""
+    logins = {each.device_id: each for each in secrets.jump_logins}
+    lines: list[str] = []
+    for number, jump in enumerate(address.sftp_jumps, start=1):
+        name = jump.host if jump.port == SSH_PORT else f"[{jump.host}]:{jump.port}"
+        known = files.add(f"jump-{number}.known_hosts", f"{name} {jump.host_key}")
+        lines += (f"Host jump-{number}", f"HostName {jump.host}", f"Port {jump.port}")
+        lines += (f"User {jump.user}", f"UserKnownHostsFile {known}")
+        lines += ("GlobalKnownHostsFile /dev/null", "StrictHostKeyChecking yes")
+        if number > 1:
+            lines.append(f"ProxyJump jump-{number - 1}")
+        login = logins.get(jump.device_id)
+        if login is not None and login.private_key:
+            key = files.add(f"jump-{number}.key", login.private_key)
+            lines += (f"IdentityFile {key}", "IdentitiesOnly yes")
+        else:
+            lines.append("PubkeyAuthentication no")
+    return "\n".join(lines)
+
+
+def _asked_on_the_way(address: DestinationAddress, secrets: DestinationSecrets) -> str:
+    """What is typed for the machines on the way."""
+    logins = {each.device_id: each for each in secrets.jump_logins}
+    words = ""
+    for jump in address.sftp_jumps:
+        login = logins.get(jump.device_id)
+        asked = (login.passphrase if login.private_key else login.password) if login else ""
+        words += f", through {jump.host} as {jump.user}"
+        words += f" (ssh asks for: {asked})" if asked else ""
+    return words
 
 
 def _s3(address: DestinationAddress) -> S3Target:
@@ -198,11 +227,9 @@ def _place(destination: KitDestination) -> str:
             folder = f", below {address.s3_prefix}" if address.s3_prefix else ""
             return f"{address.s3_bucket} at {address.s3_endpoint}{folder}"
         case DestinationType.SFTP:
-            where = f"{address.sftp_path} on {address.sftp_host}, as {address.sftp_user}"
-            if address.sftp_jumps:
-                way = " and then ".join(_login(each) for each in address.sftp_jumps)
-                where += f", through {way} (log in to these yourself)"
             secrets = destination.secrets
+            where = f"{address.sftp_path} on {address.sftp_host}, as {address.sftp_user}"
+            where += _asked_on_the_way(address, secrets)
             if secrets.sftp_private_key:
                 asked = f"; ssh asks for: {secrets.sftp_passphrase}"
                 return where + (asked if secrets.sftp_passphrase else "")

@@ -46,6 +46,8 @@ class DeviceRequest(Request, frozen=True, kw_only=True):
     """Another device behind SSH, through which this one is reached, as by `ssh -J`."""
     sudo: bool = False
     """Programs there run as root, which sudo must allow without a password."""
+    engine_socket: OptionalWord = ""
+    """Where its container engine listens; empty: at one of the usual places."""
 
     def __repr__(self) -> str:
         return f"DeviceRequest(name={self.name!r}, …)"
@@ -66,6 +68,7 @@ class DeviceRequest(Request, frozen=True, kw_only=True):
             ssh_host_key=self.host_key or "",
             jump_device_id=self.jump_device_id,
             sudo=self.sudo,
+            engine_socket=self.engine_socket,
             sealed_secrets=sealed_secrets,
         )
 
@@ -88,6 +91,8 @@ class DevicePatch(Request, frozen=True, kw_only=True):
     jump_device_id: UUID | UnsetType | None = UNSET
     """`null`: it is reached directly."""
     sudo: bool | UnsetType = UNSET
+    engine_socket: OptionalWord | UnsetType = UNSET
+    """Empty: at one of the usual places."""
 
     def __repr__(self) -> str:
         return "DevicePatch(…)"
@@ -107,6 +112,7 @@ class DevicePatch(Request, frozen=True, kw_only=True):
             ssh_host_key=self.host_key,
             jump_device_id=self.jump_device_id,
             sudo=self.sudo,
+            engine_socket=self.engine_socket,
             sealed_secrets=sealed_secrets,
         )
 

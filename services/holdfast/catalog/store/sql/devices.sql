@@ -1,8 +1,9 @@
 -- name: add_device
 insert into device (id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo,
-                    sealed_secrets, created_at, discover_at, jump_device_id)
+                    sealed_secrets, created_at, discover_at, jump_device_id,
+                    engine_socket)
 values ($1, $2, $3::text, $4, $5, $6, $7, $8, $9, $10, $11::timestamptz,
-        case when $3::text = 'local' then $11::timestamptz end, $12);
+        case when $3::text = 'local' then $11::timestamptz end, $12, $13);
 
 -- name: add_first_device
 -- The machine itself, unless some device is known already.
@@ -16,7 +17,7 @@ on conflict do nothing;
 select id, name, type, site, nullif(ssh_host, '') as ssh_host,
        case type when 'ssh' then ssh_port end as ssh_port,
        nullif(ssh_user, '') as ssh_user, nullif(ssh_host_key, '') as ssh_host_key,
-       sudo, jump_device_id, facts, tested_at, created_at,
+       sudo, engine_socket, jump_device_id, facts, tested_at, unseen_since, created_at,
        coalesce((select jsonb_agg(jsonb_build_object(
                             'device_id', j.id, 'name', j.name, 'host', j.ssh_host,
                             'port', j.ssh_port, 'user', j.ssh_user,
@@ -32,7 +33,8 @@ select id from device where id = $1 for update;
 -- name: update_device
 update device
    set name = $2, ssh_host = $3, ssh_port = $4, ssh_user = $5, ssh_host_key = $6, sudo = $7,
-       sealed_secrets = coalesce($8, sealed_secrets), jump_device_id = $9
+       sealed_secrets = coalesce($8, sealed_secrets), jump_device_id = $9,
+       engine_socket = $10
  where id = $1;
 
 -- name: device_probed
@@ -85,6 +87,17 @@ update device set discover_at = $2 where id = $1 and discover_at is not null;
 update device set discovered_at = $2
  where id = $1 and (discovered_at is null or discovered_at < $2 or discovered_at > $3)
 returning id;
+
+-- name: look_failed
+update device set unseen_since = coalesce(unseen_since, $2), looks_failed = looks_failed + 1
+ where id = $1
+returning name, unseen_since, looks_failed;
+
+-- name: look_succeeded
+update device set unseen_since = null, looks_failed = 0 where id = $1 and looks_failed > 0;
+
+-- name: has_found_apps
+select exists (select from app where device_id = $1 and key <> '' and vanished_at is null);
 
 -- name: discover_soon
 update device set discover_at = least(discover_at, $2) where id = $1 and discover_at is not null;

@@ -1,6 +1,6 @@
 -- name: devices
 select id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, jump_device_id, sudo,
-       created_at
+       engine_socket, created_at
   from device
  order by id;
 
@@ -38,15 +38,17 @@ select id, app_id, is_system_backup, system_type, policy_id, backup_volumes, bac
 -- name: put_device
 -- Without $2, what opens it stays.
 insert into device (id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo,
-                    sealed_secrets, created_at, discover_at, jump_device_id)
+                    sealed_secrets, created_at, discover_at, jump_device_id,
+                    engine_socket)
 select id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo, $2, created_at,
-       case type when 'local' then created_at end, jump_device_id
+       case type when 'local' then created_at end, jump_device_id,
+       coalesce(engine_socket, '')
   from jsonb_populate_record(null::device, $1)
 on conflict (id) do update
    set name = excluded.name, type = excluded.type, site = excluded.site,
        ssh_host = excluded.ssh_host, ssh_port = excluded.ssh_port, ssh_user = excluded.ssh_user,
        ssh_host_key = excluded.ssh_host_key, sudo = excluded.sudo,
-       jump_device_id = excluded.jump_device_id,
+       jump_device_id = excluded.jump_device_id, engine_socket = excluded.engine_socket,
        sealed_secrets = coalesce(excluded.sealed_secrets, device.sealed_secrets);
 
 -- name: put_destination
@@ -185,7 +187,7 @@ update run
 -- Of all settings, as rows: equal when no setting has changed.
 select md5(coalesce(string_agg(line, E'\n' order by line), '')) from (
     select row('device', id, name, type, site, ssh_host, ssh_port, ssh_user, ssh_host_key, sudo,
-               jump_device_id)::text as line
+               jump_device_id, engine_socket)::text as line
       from device
     union all
     select row('app', id, name, device_id, paths, key)::text from app
