@@ -26,7 +26,6 @@ from holdfast.devices.base import (
 from holdfast.devices.engine import Open, Reader, Writer
 from holdfast.devices.facts import SudoRefusedError
 from holdfast.devices.streams import CHUNK, drain, split_lines, to_the_end
-from holdfast.kernel.errors import HoldfastError
 from holdfast.kernel.secret import Secret
 
 START = files("holdfast.devices").joinpath("ssh_start.sh").read_text(encoding="utf-8")

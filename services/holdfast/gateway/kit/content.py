@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.events.jumps import SshHost
 from holdfast.events.queries import KitContent, KitDestination
 from holdfast.events.work import (
     DestinationAddress,
