@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from holdfast.events.base import AwareTime
 from holdfast.events.restoring import AppRestoreStep
 
 
@@ -48,6 +49,25 @@ class DrillProbe(msgspec.Struct, frozen=True, kw_only=True):
     """It is asked again until it answers as it must, for so long at most."""
 
 
+class DrillSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a configuration's snapshots are proved restorable."""
+
+    enabled: bool = True
+    schedule: str = ""
+    """Five cron fields; empty: once a month, at a time of its own, if the instance has drills."""
+    timezone: str = ""
+    """IANA name; empty: the policy's."""
+    mode: DrillMode = DrillMode.COMPARE
+    device_id: UUID | None = None
+    """Where it is restored to; None, or gone: the device whose data it is."""
+    scratch_path: str = ""
+    """A directory there that exists, below which it is restored; empty: Holdfast's own cache."""
+    most_bytes: int = 10 * 2**30
+    """Of a larger snapshot a sample of so many bytes is restored, another one each time."""
+    probes: tuple[DrillProbe, ...] = ()
+    """What the containers are asked in mode ``boot``; none: that they run, and are healthy."""
+
+
 class ProbeAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one question."""
 
@@ -85,3 +105,11 @@ class DrillResult(msgspec.Struct, frozen=True, kw_only=True, tag="drill"):
     left_out: tuple[str, ...] = ()
     """Of the app's containers when they were brought up: what they had and these did not."""
     steps: tuple[AppRestoreStep, ...] = ()
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """The last drill of a configuration that succeeded."""
+
+    run_id: UUID
+    at: AwareTime
+    result: DrillResult

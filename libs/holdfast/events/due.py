@@ -43,6 +43,15 @@ class CheckDue(Event, frozen=True, kw_only=True):
     scheduled_for: AwareTime
 
 
+class DrillDue(Event, frozen=True, kw_only=True):
+    """A configuration's time to be proved restorable has come."""
+
+    TYPE: ClassVar[str] = "drill.due"
+
+    configuration_id: UUID
+    scheduled_for: AwareTime
+
+
 class PruneDue(Event, frozen=True, kw_only=True):
     """A repository's time to free space has come."""
 

@@ -5,6 +5,7 @@ import msgspec
 from holdfast.events import (
     changes,
     discovery,
+    drilling,
     due,
     keys,
     repository,
@@ -55,9 +56,13 @@ ROADS: dict[type[Event], Road] = {
     due.CheckDue: _road(
         SCHEDULER, CATALOG, "The id is made of destination and time: one event for one time."
     ),
+    due.DrillDue: _road(
+        SCHEDULER, CATALOG, "The id is made of configuration and time: one event for one time."
+    ),
     work.BackupRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.RestoreRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.AppRestoreRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    drilling.DrillRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ForgetAdmitted: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.PruneAdmitted: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.CheckRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),

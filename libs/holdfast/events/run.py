@@ -8,6 +8,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime, Event, Stream
 from holdfast.events.consistency import Step
+from holdfast.events.drills import DrillResult
 from holdfast.events.restoring import AppRestoreResult, FailedSource, RestorePlan
 
 
@@ -32,6 +33,7 @@ class Operation(StrEnum):
     HEAL = "heal"
     PROTECTION_TEST = "protection_test"
     APP_RESTORE = "app_restore"
+    DRILL = "drill"
 
 
 class RunStatus(StrEnum):
@@ -327,6 +329,7 @@ Result = (
     | ProtectionTestResult
     | ListFilesResult
     | AppRestoreResult
+    | DrillResult
 )
 
 

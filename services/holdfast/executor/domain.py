@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import Event, Work
+from holdfast.events.drilling import DrillRequested
 from holdfast.events.run import Failure, Operation, Result, RunStatus
 from holdfast.events.work import (
     AppRestoreRequested,
@@ -49,6 +50,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     BackupRequested: Operation.BACKUP,
     RestoreRequested: Operation.RESTORE,
     AppRestoreRequested: Operation.APP_RESTORE,
+    DrillRequested: Operation.DRILL,
     ForgetAdmitted: Operation.FORGET,
     PruneAdmitted: Operation.PRUNE,
     InitRequested: Operation.INIT,

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from holdfast.events.base import Work
+from holdfast.events.drilling import DrillRequested
 from holdfast.events.work import (
     AppRestoreRequested,
     BackupRequested,
@@ -32,6 +33,7 @@ from holdfast.executor.operations import (
     check,
     device_probe,
     discover,
+    drill,
     forget,
     heal,
     import_,
@@ -54,6 +56,7 @@ OPERATES: dict[type[Work], Operate] = {
     BackupRequested: backup.run,
     RestoreRequested: restore.run,
     AppRestoreRequested: restoring.run,
+    DrillRequested: drill.run,
     ForgetAdmitted: forget.run,
     PruneAdmitted: prune.run,
     InitRequested: init.run,

@@ -1,0 +1,1 @@
+"""Proving that a snapshot can be restored: by restoring it, and looking."""

@@ -1,0 +1,219 @@
+"""``drill``: a snapshot is restored to a scratch place, looked at, and taken away again.
+
+What it finds is the run's result whatever the run comes to; only a proof is a success.
+"""
+
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from holdfast.events.drilling import DrillRequested
+from holdfast.events.drills import DrillResult
+from holdfast.events.run import Failure, RunStatus
+from holdfast.executor.apps.steps import Steps
+from holdfast.executor.attempt import Attempt
+from holdfast.executor.domain import Outcome, failure_of, seconds_between
+from holdfast.executor.drills.comparing import MOST_TOLD, Comparison
+from holdfast.executor.drills.reading import read_dumps
+from holdfast.executor.drills.sampling import Sample
+from holdfast.executor.drills.scratch import Made, Scratch
+from holdfast.executor.hold import Reason, StoppedError
+from holdfast.executor.locks import LockWaitError, unless_locked
+from holdfast.executor.reach import reach
+from holdfast.executor.takeover import end_predecessor
+from holdfast.executor.there import at_device, with_restic
+from holdfast.kernel.errors import HoldfastError
+from holdfast.restic import Restic
+from holdfast.restic.commands import ls, restore
+from holdfast.restic.commands.ls import LsOptions, Node
+from holdfast.restic.commands.restore import RestoreOptions
+from holdfast.restic.messages import Status
+from holdfast.telemetry.logs import Log
+
+log = Log("executor")
+
+
+class NotProvedError(HoldfastError):
+    """What was restored is not what the snapshot lists."""
+
+    code = "not_proved"
+    guidance = (
+        "The result lists the differences. Check the destination with all of its data, and drill "
+        "again; other destinations of the configuration are drilled in turn."
+    )
+    status = 409
+
+
+class NothingToDrillError(HoldfastError):
+    """The snapshot has no file, or none that fits into the sample."""
+
+    code = "nothing_to_drill"
+    guidance = "Raise most_bytes above the size of its smallest file, or back something up first."
+    status = 409
+
+
+@dataclass(kw_only=True)
+class Drill:
+    """One drill at work."""
+
+    attempt: Attempt
+    work: DrillRequested
+    steps: Steps
+    scratch: Scratch
+    result: DrillResult = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.result = DrillResult(
+            mode=self.work.mode,
+            destination_id=self.work.address.destination_id,
+            restic_snapshot_id=self.work.restic_snapshot_id,
+        )
+
+
+async def run(attempt: Attempt, work: DrillRequested) -> Outcome:
+    """See the module."""
+    async with at_device(attempt, work.device) as there:
+        steps = Steps(attempt.deps.now)
+        drill = Drill(attempt=there, work=work, steps=steps, scratch=Scratch(there, work))
+        failure: Failure | None = None
+        try:
+            await unless_locked(
+                there, work.address, lambda: there.hold.guard(_drill(drill)), exclusive=False
+            )
+        except StoppedError as stopped:
+            # Who is fenced out must not take away what another works with by now.
+            if stopped.reason is not Reason.FENCED:
+                await _cleared(drill)
+            raise
+        except LockWaitError:
+            await _cleared(drill)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it was, the scratch place goes
+            failure = failure_of(error, attempt.all_secrets())
+            failure = replace(failure, message=f"{steps.current}: {failure.message}")
+        left = await _cleared(drill)
+        result = replace(drill.result, steps=tuple(steps.done))
+    if failure is not None:
+        return Outcome(status=RunStatus.FAILED, failure=failure, result=result)
+    if left is not None:
+        return Outcome(status=RunStatus.PARTIAL, failure=left, result=result)
+    return Outcome(status=RunStatus.SUCCESS, result=result)
+
+
+async def _drill(drill: Drill) -> None:
+    attempt, work, steps = drill.attempt, drill.work, drill.steps
+    await end_predecessor(attempt)
+    with steps.step("make the scratch directory"):
+        made = await drill.scratch.make()
+    with steps.step("list the snapshot"):
+        restic = await reach(attempt, work.address)
+        options, comparison = await _plan(drill, restic, made)
+    made.must_hold(comparison.bytes, drill.scratch.path)
+    with steps.step("restore it, and read all of it again"):
+        await _restore(drill, restic, options, comparison)
+    with steps.step("compare it with the snapshot"):
+        await _compare(drill, restic, comparison)
+    with steps.step("read the dumps"):
+        dumps = await read_dumps(restic, work.backup_run_id)
+        drill.result = replace(drill.result, dumps=dumps)
+
+
+async def _plan(drill: Drill, restic: Restic, made: Made) -> tuple[RestoreOptions, Comparison]:
+    """What is restored: all of it, or a sample.  Raises NothingToDrillError."""
+    work = drill.work
+    whole = Comparison(owners=made.is_root)
+    sample = Sample(work.most_bytes, str(work.run_id))
+    async with ls.open_stream(restic, LsOptions(snapshot=work.restic_snapshot_id)) as nodes:
+        async for node in nodes:
+            whole.expect(node)
+            sample.offer(node)
+    options = RestoreOptions(
+        snapshot=work.restic_snapshot_id, target=drill.scratch.path, verify=True, sparse=True
+    )
+    chosen = whole
+    if work.most_bytes and whole.bytes > work.most_bytes:
+        chosen = Comparison(owners=made.is_root, only_files=True)
+        for node in sample.nodes:
+            chosen.expect(node)
+        options = replace(options, include=tuple(node.path for node in sample.nodes))
+    if not chosen.files:
+        raise NothingToDrillError
+    drill.result = replace(drill.result, is_whole=chosen is whole)
+    return options, chosen
+
+
+async def _restore(
+    drill: Drill, restic: Restic, options: RestoreOptions, comparison: Comparison
+) -> None:
+    attempt, address = drill.attempt, drill.work.address
+
+    def tell(status: Status) -> None:
+        attempt.progress.tell(
+            status.percent_done,
+            destination_id=address.destination_id,
+            files_done=status.files_restored,
+            total_files=status.total_files,
+            bytes_done=status.bytes_restored,
+            total_bytes=status.total_bytes,
+        )
+
+    began = attempt.deps.now()
+    await with_restic(
+        attempt, address, restic, lambda there: restore.run(there, options, on_progress=tell)
+    )
+    drill.result = replace(
+        drill.result,
+        files=comparison.files,
+        bytes=comparison.bytes,
+        restore_seconds=round(seconds_between(began, attempt.deps.now()), 3),
+    )
+
+
+async def _compare(drill: Drill, restic: Restic, comparison: Comparison) -> None:
+    """Raises NotProvedError."""
+    async with drill.scratch.listing() as every:
+        async for seen in every:
+            comparison.see(seen)
+    if comparison.is_same:
+        return
+    missing = await _missing(drill, restic, comparison)
+    drill.result = replace(
+        drill.result,
+        differences=comparison.differences(missing),
+        differences_count=comparison.count,
+    )
+    raise NotProvedError(f"{comparison.count} things are not as in the snapshot.")
+
+
+async def _missing(drill: Drill, restic: Restic, comparison: Comparison) -> list[Node]:
+    """Nodes that were expected and not seen: only now is it worth asking for them again."""
+    found = []
+    options = LsOptions(snapshot=drill.work.restic_snapshot_id)
+    async with ls.open_stream(restic, options) as nodes:
+        async for node in nodes:
+            if comparison.is_missing(node):
+                found.append(node)
+                if len(found) == MOST_TOLD:
+                    break
+    return found
+
+
+async def _cleared(drill: Drill) -> Failure | None:
+    """Nothing is left of it; or why not."""
+    try:
+        with drill.steps.step("take the scratch directory away"):
+            try:
+                await drill.scratch.clear()
+            except HoldfastError:
+                # Over a link of its own: the other may be broken.
+                async with at_device(drill.attempt, drill.work.device, whatever=True) as there:
+                    await Scratch(there, drill.work).clear()
+    except HoldfastError as error:
+        log.warning("drill_not_cleared", path=drill.scratch.path, error=str(error))
+        failure = failure_of(error, drill.attempt.all_secrets())
+        return replace(
+            failure,
+            message=f"The scratch directory {drill.scratch.path} is still there: {failure.message}",
+            guidance="The next drill takes it away first; until then it takes space.",
+        )
+    return None
