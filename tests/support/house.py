@@ -213,6 +213,7 @@ class House:
             "HOLDFAST_LOG_LEVEL": "DEBUG",
             "HOLDFAST_DISCOVER_SECONDS": "0",
             "HOLDFAST_SYSTEM_BACKUPS": "off",
+            "HOLDFAST_DRILLS": "off",
             **environment,
         }
         self.process: Process

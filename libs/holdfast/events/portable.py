@@ -11,6 +11,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime
 from holdfast.events.consistency import Consistency
+from holdfast.events.drills import DrillSettings
 from holdfast.events.limits import NO_LIMITS, Limits
 from holdfast.events.schedule import CatchUp
 from holdfast.events.work import DestinationSecrets, DestinationType, FanOut, S3Addressing
@@ -131,6 +132,7 @@ class PortableConfiguration(Portable, frozen=True, kw_only=True):
     include_paths: tuple[str, ...] = ()
     exclude_paths: tuple[str, ...] = ()
     consistency: Consistency = Consistency()
+    drill: DrillSettings = DrillSettings()
     enabled: bool = True
 
 

@@ -69,6 +69,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How often a device's container engines are asked what they run; 0: only when asked to."""
     system_backups: bool = True
     """Whether Holdfast backs its own database and settings up unasked."""
+    drills: bool = True
+    """Whether every configuration is proved restorable once a month, unless it says otherwise."""
     platform_paths: tuple[Path, ...] = ()
     """Files and directories that Holdfast was started with, as its compose file."""
     timezone: str = "UTC"
@@ -132,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             app_lease_seconds=_number(environ, "APP_LEASE_SECONDS", 60.0, at_least=3),
             discover_seconds=_number(environ, "DISCOVER_SECONDS", 60.0, at_least=0),
             system_backups=_switch(environ, "SYSTEM_BACKUPS", default=True),
+            drills=_switch(environ, "DRILLS", default=True),
             platform_paths=tuple(
                 Path(each).expanduser().absolute()
                 for each in text("PLATFORM_PATHS").split(":")

@@ -61,6 +61,13 @@ LAST_SUCCESS = Gauge(
     registry=REGISTRY,
 )
 
+LAST_PROOF = Gauge(
+    "holdfast_last_proof_timestamp_seconds",
+    "When an app was last proved restorable by a drill (Unix time).",
+    ("app",),
+    registry=REGISTRY,
+)
+
 
 def metrics_text() -> bytes:
     """Everything in Prometheus' text format."""

@@ -14,13 +14,14 @@ from holdfast.catalog.deps import Deps
 from holdfast.catalog.discovering import record_discovery
 from holdfast.catalog.domain.ledger import AHEAD
 from holdfast.catalog.domain.run import is_newer
+from holdfast.catalog.drilling import queue_due_drill
 from holdfast.catalog.due import record_due
 from holdfast.catalog.ending import record_end
 from holdfast.catalog.store import destinations, devices, ledger, runs, snapshots
 from holdfast.catalog.store.pool import Connection, transaction
 from holdfast.catalog.verifying import queue_due_check
 from holdfast.events.discovery import DeviceDiscovered, EngineChanged
-from holdfast.events.due import BackupDue, CheckDue, PruneDue
+from holdfast.events.due import BackupDue, CheckDue, DrillDue, PruneDue
 from holdfast.events.retention import ForgetRequested, PruneRequested
 from holdfast.events.run import Operation, RunCompleted, Trigger
 from holdfast.events.snapshot import SnapshotCompleted, SnapshotFailed, SnapshotsFound
@@ -88,6 +89,15 @@ async def on_check_due(event: CheckDue, deps: Deps) -> None:
         return
     async with transaction(deps.pool) as connection:
         await queue_due_check(connection, event, deps)
+    deps.wake.set()
+
+
+async def on_drill_due(event: DrillDue, deps: Deps) -> None:
+    """Queue a drill, unless it lies in the future or there is a reason not to."""
+    if _is_ahead(event, deps):
+        return
+    async with transaction(deps.pool) as connection:
+        await queue_due_drill(connection, event, deps)
     deps.wake.set()
 
 
@@ -237,9 +247,9 @@ async def _is_current(
     return True
 
 
-def _is_ahead(event: PruneDue | CheckDue, deps: Deps) -> bool:
+def _is_ahead(event: PruneDue | CheckDue | DrillDue, deps: Deps) -> bool:
     """Whether a scheduler said it whose clock has jumped: it will be said again."""
     if event.scheduled_for <= deps.now() + AHEAD:
         return False
-    log.warning("due_in_the_future", destination_id=str(event.destination_id))
+    log.warning("due_in_the_future", event_type=event.TYPE, event_id=str(event.event_id))
     return True

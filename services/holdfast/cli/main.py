@@ -167,6 +167,23 @@ def restore_app(
 
 
 @main.command()
+@click.argument("app")
+def drill(app: str) -> None:
+    """Prove that APP can be restored: to a scratch place, compared, and taken away again."""
+    from holdfast.cli.drills import drill as run_drill
+
+    sys.exit(run_drill(app))
+
+
+@main.command()
+def drills() -> None:
+    """When each app was last proved restorable; exit code 1 when one never was."""
+    from holdfast.cli.drills import drills as run_drills
+
+    sys.exit(run_drills())
+
+
+@main.command()
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 500))
 @click.option("--cancel", metavar="RUN", help="Cancel this run instead of listing.")
 def runs(limit: int, cancel: str | None) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import Work
+from holdfast.events.drilling import DrillRequested
 from holdfast.events.queries import Claim, ClaimRun, ReleaseClaim, Released, claim_purpose
 from holdfast.events.run import RunCompleted, RunStatus
 from holdfast.events.work import BackupRequested, DestinationSecrets
@@ -29,7 +30,7 @@ from holdfast.executor.operations import OPERATES
 from holdfast.executor.progress import Progress
 from holdfast.kernel.errors import HoldfastError
 from holdfast.telemetry.logs import Log, bound
-from holdfast.telemetry.metrics import LAST_SUCCESS, RUN_SECONDS, RUNS_ENDED
+from holdfast.telemetry.metrics import LAST_PROOF, LAST_SUCCESS, RUN_SECONDS, RUNS_ENDED
 
 log = Log("executor")
 
@@ -307,3 +308,5 @@ async def _tell(attempt: Attempt, outcome: Outcome) -> None:
     RUN_SECONDS.labels(operation.value).observe(seconds_between(attempt.started_at, now))
     if isinstance(work, BackupRequested) and outcome.status is RunStatus.SUCCESS:
         LAST_SUCCESS.labels(app_name or str(work.configuration_id)).set(now.timestamp())
+    if isinstance(work, DrillRequested) and outcome.status is RunStatus.SUCCESS:
+        LAST_PROOF.labels(app_name or str(work.configuration_id)).set(now.timestamp())

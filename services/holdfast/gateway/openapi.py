@@ -111,6 +111,7 @@ SHOWN = (
     configurations.ConfigurationRequest,
     configurations.ConfigurationPatch,
     configurations.ConfigurationList,
+    configurations.DrillRequest,
     portable.ExportRequest,
     portable.ExportFile,
     portable.ImportRequest,

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.events.due import BackupDue, CheckDue, DueTimes, PruneDue
+from holdfast.events.due import BackupDue, CheckDue, DrillDue, DueTimes, PruneDue
 from holdfast.events.queries import ScheduleEntry
 from holdfast.kernel.ids import derived_id
 from holdfast.schedule import Rules, newest_due, passed, rules_of
@@ -15,12 +15,6 @@ from holdfast.schedule import Rules, newest_due, passed, rules_of
 Key = tuple[str, UUID]
 """Kind and id: whose schedule it is."""
 
-
-DESTINATION_EVENTS: dict[str, type[PruneDue] | type[CheckDue]] = {
-    "prune": PruneDue,
-    "check": CheckDue,
-}
-"""What is due of a destination, by kind; of the times that passed the newest is enough."""
 
 AHEAD = timedelta(minutes=1)
 """A time that lies further in the future than two clocks differ was written by a clock that
@@ -45,24 +39,30 @@ class Due(msgspec.Struct, frozen=True, kw_only=True):
     """Later ones have passed, too, and are told next."""
 
 
+DESTINATION_EVENTS: dict[str, type[PruneDue] | type[CheckDue]] = {
+    "prune": PruneDue,
+    "check": CheckDue,
+}
+"""What is due of a destination, by kind."""
+
+ALONE = frozenset((*DESTINATION_EVENTS, "drill"))
+"""Kinds of which each is said alone; of the times that passed the newest is enough."""
+
+
 class Word(msgspec.Struct, frozen=True, kw_only=True):
     """One event, and what it tells of."""
 
-    event: BackupDue | PruneDue | CheckDue
+    event: BackupDue | PruneDue | CheckDue | DrillDue
     due: tuple[Due, ...]
 
 
 def words_of(due: Sequence[Due], now: datetime) -> tuple[Word, ...]:
-    """What is said: of all backups together, of each destination alone.
+    """What is said: of all backups together, of everything else alone.
 
     The ids depend on kinds, ids and times alone: whoever says it says the same.
     """
-    backups = tuple(each for each in due if each.kind not in DESTINATION_EVENTS)
-    words = [
-        Word(event=_destination_due(each, now), due=(each,))
-        for each in due
-        if each.kind in DESTINATION_EVENTS
-    ]
+    backups = tuple(each for each in due if each.kind not in ALONE)
+    words = [Word(event=_alone(each, now), due=(each,)) for each in due if each.kind in ALONE]
     if backups:
         words.append(Word(event=_backup_due(backups, now), due=backups))
     return tuple(words)
@@ -84,12 +84,14 @@ def _backup_due(due: Sequence[Due], now: datetime) -> BackupDue:
     )
 
 
-def _destination_due(due: Due, now: datetime) -> PruneDue | CheckDue:
-    return DESTINATION_EVENTS[due.kind](
-        event_id=derived_id(due.kind, due.id, due.scheduled_for.isoformat()),
-        occurred_at=now,
-        destination_id=due.id,
-        scheduled_for=due.scheduled_for,
+def _alone(due: Due, now: datetime) -> PruneDue | CheckDue | DrillDue:
+    id = derived_id(due.kind, due.id, due.scheduled_for.isoformat())
+    if due.kind in DESTINATION_EVENTS:
+        return DESTINATION_EVENTS[due.kind](
+            event_id=id, occurred_at=now, destination_id=due.id, scheduled_for=due.scheduled_for
+        )
+    return DrillDue(
+        event_id=id, occurred_at=now, configuration_id=due.id, scheduled_for=due.scheduled_for
     )
 
 
@@ -181,7 +183,7 @@ class Timetable:
         """
         at, kind, id = place
         rules, after = self._slots[kind, id].rules, self._after[kind, id]
-        if kind in DESTINATION_EVENTS:
+        if kind in ALONE:
             # Nobody keeps a record of each: the newest is enough.
             newest = newest_due(rules.schedule, after, now)
             return Due(kind=kind, id=id, scheduled_for=newest or at)

@@ -10,6 +10,7 @@ from holdfast.events.queries.configurations import (
     DeleteConfiguration,
     GetConfiguration,
     ListConfigurations,
+    StartDrill,
     UpdateConfiguration,
 )
 from holdfast.events.queries.destinations import (
@@ -210,6 +211,7 @@ __all__ = [
     "SealedKit",
     "SnapshotFact",
     "StartBackup",
+    "StartDrill",
     "SwitchPassword",
     "Switched",
     "TestDestination",

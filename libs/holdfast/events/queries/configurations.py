@@ -6,6 +6,7 @@ from msgspec import UNSET, UnsetType
 
 from holdfast.events import views
 from holdfast.events.consistency import Consistency
+from holdfast.events.drills import DrillSettings
 from holdfast.events.queries.base import Done, Query
 
 
@@ -24,6 +25,7 @@ class CreateConfiguration(Query[views.ConfigurationView], frozen=True, kw_only=T
     include_paths: tuple[str, ...] = ()
     exclude_paths: tuple[str, ...] = ()
     consistency: Consistency = Consistency()
+    drill: DrillSettings = DrillSettings()
     enabled: bool = True
 
 
@@ -59,6 +61,7 @@ class UpdateConfiguration(Query[views.ConfigurationView], frozen=True, kw_only=T
     include_paths: tuple[str, ...] | UnsetType = UNSET
     exclude_paths: tuple[str, ...] | UnsetType = UNSET
     consistency: Consistency | UnsetType = UNSET
+    drill: DrillSettings | UnsetType = UNSET
     enabled: bool | UnsetType = UNSET
 
 
@@ -69,3 +72,14 @@ class DeleteConfiguration(Query[Done], frozen=True, kw_only=True):
     REPLY = Done
 
     configuration_id: UUID
+
+
+class StartDrill(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Prove now that a configuration's newest snapshot, or another, can be restored."""
+
+    SUBJECT = "catalog.configuration.drill"
+    REPLY = views.RunAccepted
+
+    configuration_id: UUID
+    snapshot_id: UUID | None = None
+    """None: the newest, at the destination that was not drilled for the longest time."""

@@ -13,7 +13,8 @@ class ScheduleEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that comes due."""
 
     kind: str
-    """``backup`` (the id is a configuration's) or ``prune`` and ``check`` (a destination's)."""
+    """``backup`` and ``drill`` (the id is a configuration's), ``prune`` and ``check`` (a
+    destination's)."""
     id: UUID
     schedule: str
     timezone: str

@@ -50,6 +50,8 @@ class AppView(View, frozen=True, kw_only=True):
     """What the last discovery says of it; None: a person declared it."""
     vanished_at: AwareTime | None = None
     """Since then it has no containers any more; what it left is backed up on."""
+    last_proved_restorable_at: AwareTime | None = None
+    """When the last drill of it succeeded; None: none has yet."""
     created_at: AwareTime
 
 
@@ -77,6 +79,8 @@ class CoverageEntry(View, frozen=True, kw_only=True):
     """The last backup of it without a flaw that can be restored."""
     age_seconds: float | None
     """Of that."""
+    last_proved_restorable_at: AwareTime | None = None
+    """When the last drill of that configuration succeeded."""
     reason: str
     """Why it is not protected, in a word; empty: it is."""
     explanation: str

@@ -6,6 +6,7 @@ import msgspec
 
 from holdfast.events.base import AwareTime
 from holdfast.events.consistency import Consistency
+from holdfast.events.drills import DrillSettings, Proof
 from holdfast.events.schedule import CatchUp
 from holdfast.events.views.base import View
 from holdfast.events.views.destinations import DestinationRef
@@ -67,6 +68,9 @@ class ConfigurationView(View, frozen=True, kw_only=True):
     include_paths: tuple[str, ...]
     exclude_paths: tuple[str, ...]
     consistency: Consistency = Consistency()
+    drill: DrillSettings = DrillSettings()
+    last_proof: Proof | None = None
+    """The last drill that succeeded; None: none has yet."""
     enabled: bool
     created_at: AwareTime
     updated_at: AwareTime

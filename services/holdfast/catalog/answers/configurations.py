@@ -112,6 +112,7 @@ async def _asked(connection: Connection, query: CreateConfiguration) -> Scope:
         include_paths=query.include_paths,
         exclude_paths=query.exclude_paths,
         consistency=query.consistency,
+        drill=query.drill,
         enabled=query.enabled,
     )
 

@@ -34,6 +34,7 @@ ON_DEVICES = frozenset(
         Operation.BACKUP,
         Operation.RESTORE,
         Operation.APP_RESTORE,
+        Operation.DRILL,
     )
 )
 """What is done on the run's device, which an executor may have to log in to."""

@@ -4,8 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
+from msgspec.structs import replace
+
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.cursor import Place, checked_limit, from_cursor, to_cursor
+from holdfast.catalog.domain.drill import monthly
 from holdfast.catalog.domain.policy import checked_schedule, checked_timezone
 from holdfast.catalog.store import configurations, destinations, ledger, policies, runs, snapshots
 from holdfast.catalog.store.pool import reading
@@ -32,7 +35,12 @@ async def answer_list_schedules(query: ListSchedules, deps: Deps) -> ScheduleEnt
     """A page of all that comes due."""
     limit = min(max(query.limit, 1), MOST_ENTRIES)
     async with reading(deps.pool) as connection:
-        rows = await ledger.schedules(connection, query.after_id, limit)
+        rows = await ledger.schedules(
+            connection, query.after_id, limit, drills=deps.settings.drills
+        )
+    rows = tuple(
+        each if each.schedule else replace(each, schedule=monthly(each.id)) for each in rows
+    )
     return ScheduleEntries(entries=rows, next_after_id=rows[-1].id if len(rows) >= limit else None)
 
 

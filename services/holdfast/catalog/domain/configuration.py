@@ -6,8 +6,10 @@ import msgspec
 from msgspec import UNSET
 
 from holdfast.catalog.domain.consistency import checked_consistency
+from holdfast.catalog.domain.drill import checked_drill
 from holdfast.catalog.domain.paths import data_paths, exclude_patterns
 from holdfast.events.consistency import Consistency
+from holdfast.events.drills import DrillSettings
 from holdfast.events.queries import UpdateConfiguration
 
 
@@ -21,6 +23,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     include_paths: tuple[str, ...]
     exclude_paths: tuple[str, ...]
     consistency: Consistency = Consistency()
+    drill: DrillSettings = DrillSettings()
     enabled: bool
 
 
@@ -31,6 +34,7 @@ def checked(scope: Scope) -> Scope:
         include_paths=data_paths(scope.include_paths, "include_paths"),
         exclude_paths=exclude_patterns(scope.exclude_paths, "exclude_paths"),
         consistency=checked_consistency(scope.consistency),
+        drill=checked_drill(scope.drill),
     )
 
 

@@ -62,6 +62,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     configuration: ConfigurationView | None = None
     policy_name: str = ""
     last_backup_at: datetime | None = None
+    proved_at: datetime | None = None
     reason: str = ""
 
 
@@ -135,6 +136,7 @@ def _entry(
         configuration_id=judged.configuration.id if judged.configuration else None,
         policy_name=judged.policy_name,
         last_backup_at=last,
+        last_proved_restorable_at=judged.proved_at,
         age_seconds=None if last is None else max(0.0, (now - last).total_seconds()),
         reason=judged.reason,
         explanation=EXPLANATIONS.get(judged.reason, ""),
@@ -161,7 +163,10 @@ def _by(app: AppView, tie: ConfigurationView, path: str, known: Known) -> Judged
     policy = known.policies[tie.policy_id]
     times = [at for root, at in known.backups.get(tie.id, {}).items() if _is_within(path, root)]
     judged = Judged(
-        configuration=tie, policy_name=policy.name, last_backup_at=max(times, default=None)
+        configuration=tie,
+        policy_name=policy.name,
+        last_backup_at=max(times, default=None),
+        proved_at=tie.last_proof.at if tie.last_proof else None,
     )
     return msgspec.structs.replace(
         judged, reason=_reason(app, tie, path, known, is_backed_up=bool(times))

@@ -8,6 +8,7 @@ from holdfast.catalog.domain import policy as policy_rules
 from holdfast.catalog.domain.consistency import checked_consistency
 from holdfast.catalog.domain.destination import checked_lock, checked_runs
 from holdfast.catalog.domain.device import LOCAL, SSH, checked_socket
+from holdfast.catalog.domain.drill import checked_drill
 from holdfast.catalog.domain.paths import absolute_path, data_paths, exclude_patterns
 from holdfast.catalog.domain.portable import checked_version
 from holdfast.catalog.domain.s3_place import checked_certificate, s3_place
@@ -164,4 +165,5 @@ def _configuration(configuration: PortableConfiguration) -> PortableConfiguratio
         include_paths=data_paths(configuration.include_paths, field),
         exclude_paths=exclude_patterns(configuration.exclude_paths, field),
         consistency=checked_consistency(configuration.consistency),
+        drill=checked_drill(configuration.drill),
     )

@@ -225,6 +225,10 @@ create table configuration (
     exclude_paths    text[] not null default '{}',
     -- Hooks, dumps, what the app does meanwhile: what holdfast.events.consistency says.
     consistency      jsonb not null default '{}',
+    -- How it is proved restorable: what holdfast.events.drills says.
+    drill            jsonb not null default '{}',
+    -- The last time of that on record, or when it was last changed.
+    drill_due_at     timestamptz,
     enabled          boolean not null default true,
     enabled_at       timestamptz not null,
     deleted_at       timestamptz,
@@ -277,9 +281,18 @@ create table run (
 );
 create index run_newest on run (queued_at desc, id desc);
 create index run_by_configuration on run (configuration_id, queued_at desc, id desc);
+create index run_drill on run (configuration_id, completed_at desc) where operation = 'drill';
 create index run_to_expire on run (not_after) where status = 'queued' and not_after is not null;
 create index run_listing on run ((work ->> 'snapshot_id'), queued_at desc) where operation = 'list_files';
 create index run_unfinished on run (status) where status in ('queued', 'in_progress');
+
+-- The last drill of each configuration that succeeded.
+create view proof as
+    select distinct on (configuration_id)
+           configuration_id, app_id, id as run_id, completed_at as at, result
+      from run
+     where operation = 'drill' and status in ('success', 'partial')
+     order by configuration_id, completed_at desc;
 
 create table snapshot (
     id                 uuid primary key,

@@ -39,6 +39,7 @@ async def tie(
             scope.include_paths,
             scope.exclude_paths,
             scope.consistency,
+            scope.drill,
             scope.enabled,
             now,
         )
@@ -99,6 +100,7 @@ async def update(
             scope.include_paths,
             scope.exclude_paths,
             scope.consistency,
+            scope.drill,
             scope.enabled,
             now,
             now if restarted else None,

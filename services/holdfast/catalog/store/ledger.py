@@ -73,10 +73,13 @@ async def prune_was_due(
 
 
 async def schedules(
-    connection: Connection, after_id: UUID | None, limit: int
+    connection: Connection, after_id: UUID | None, limit: int, *, drills: bool
 ) -> tuple[ScheduleEntry, ...]:
-    """A page of all that comes due, by id: at least *limit* if there are, and all of the last."""
-    rows = await connection.fetch(SQL["schedules"], after_id, limit)
+    """A page of all that comes due, by id: at least *limit* if there are, and all of the last.
+
+    *drills*: also those of configurations of which nobody said when; their schedule is empty.
+    """
+    rows = await connection.fetch(SQL["schedules"], after_id, limit, drills)
     return to_structs(rows, ScheduleEntry)
 
 

@@ -3,8 +3,9 @@
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, delete, get, patch, post
+from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 
 from holdfast.events.queries import (
@@ -15,19 +16,24 @@ from holdfast.events.queries import (
     PreviewSchedule,
     StartBackup,
 )
+from holdfast.events.run import RunStatus
 from holdfast.events.views import (
     BackupStarted,
     ConfigurationView,
+    RunAccepted,
+    RunView,
     SchedulePreview,
     ScheduleView,
 )
 from holdfast.gateway.api.problems import problems
 from holdfast.gateway.api.snapshots import CursorText, Limit
 from holdfast.gateway.catalog_client import CatalogClient
+from holdfast.gateway.errors import restoring_failed
 from holdfast.gateway.schemas.configurations import (
     ConfigurationList,
     ConfigurationPatch,
     ConfigurationRequest,
+    DrillRequest,
 )
 
 ScheduleText = Annotated[
@@ -150,6 +156,44 @@ class ConfigurationRoutes(Controller):
     ) -> BackupStarted:
         """Answers at once; the run tells how it goes on."""
         return await catalog.ask(StartBackup(configuration_id=configuration_id))
+
+    @post(
+        "/{configuration_id:uuid}/drill",
+        operation_id="startDrill",
+        summary="Prove now that a snapshot can be restored",
+        status_code=202,
+        responses={
+            **problems(404, 409, 422, 502, 504),
+            202: ResponseSpec(
+                data_container=RunAccepted,
+                generate_examples=False,
+                description="The run that restores it to a scratch place",
+            ),
+            200: ResponseSpec(
+                data_container=RunView,
+                generate_examples=False,
+                description="With wait=true: it is proved, and this is the evidence",
+            ),
+        },
+    )
+    async def drill(
+        self,
+        configuration_id: FromPath[UUID],
+        data: JSONBody[DrillRequest],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+        wait: FromQuery[bool] = False,
+    ) -> Response[RunAccepted | RunView]:
+        """The newest snapshot at the destination not tried for the longest time, or another.
+
+        Answers at once, or with `wait` when it has ended; the run goes on when nobody waits.
+        """
+        accepted = await catalog.ask(data.query(configuration_id))
+        if not wait:
+            return Response(accepted, status_code=202)
+        run = await catalog.wait_for_run(accepted.run_id, None)
+        if run.status is not RunStatus.SUCCESS:
+            raise restoring_failed(run)
+        return Response(run, status_code=200)
 
 
 @get(

@@ -7,7 +7,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from holdfast.events.consistency import Consistency
-from holdfast.events.queries import CreateConfiguration, UpdateConfiguration
+from holdfast.events.drills import DrillSettings
+from holdfast.events.queries import CreateConfiguration, StartDrill, UpdateConfiguration
 from holdfast.events.views import ConfigurationView
 from holdfast.gateway.schemas.text import AnyPath, Request
 
@@ -25,6 +26,7 @@ class ConfigurationRequest(Request, frozen=True, kw_only=True):
     include_paths: Paths = ()
     exclude_paths: Paths = ()
     consistency: Consistency = Consistency()
+    drill: DrillSettings = DrillSettings()
     enabled: bool = True
 
     def query(self) -> CreateConfiguration:
@@ -43,6 +45,8 @@ class ConfigurationPatch(Request, frozen=True, kw_only=True):
     exclude_paths: Paths | UnsetType = UNSET
     consistency: Consistency | UnsetType = UNSET
     """Given, it is all of it: what is absent in it has its default."""
+    drill: DrillSettings | UnsetType = UNSET
+    """The same."""
     enabled: bool | UnsetType = UNSET
 
     def query(self, configuration_id: UUID) -> UpdateConfiguration:
@@ -50,6 +54,16 @@ class ConfigurationPatch(Request, frozen=True, kw_only=True):
         return UpdateConfiguration(
             configuration_id=configuration_id, **msgspec.structs.asdict(self)
         )
+
+
+class DrillRequest(Request, frozen=True, kw_only=True):
+    """Which snapshot is to be proved restorable; none: the newest."""
+
+    snapshot_id: UUID | None = None
+
+    def query(self, configuration_id: UUID) -> StartDrill:
+        """The question to the catalog."""
+        return StartDrill(configuration_id=configuration_id, snapshot_id=self.snapshot_id)
 
 
 class ConfigurationList(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,9 +2,9 @@
 -- Tie an app to a policy.  The tie that exists already is changed; one that was off and is
 -- switched on counts due times from now.
 insert into configuration (id, app_id, policy_id, backup_volumes, backup_compose, backup_env,
-                           include_paths, exclude_paths, consistency, enabled,
+                           include_paths, exclude_paths, consistency, drill, enabled,
                            enabled_at, created_at, updated_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $11)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $12)
 on conflict (app_id, policy_id) where deleted_at is null
 do update
    set backup_volumes = excluded.backup_volumes,
@@ -13,13 +13,17 @@ do update
        include_paths = excluded.include_paths,
        exclude_paths = excluded.exclude_paths,
        consistency = excluded.consistency,
+       drill = excluded.drill,
+       drill_due_at = case when excluded.drill is distinct from configuration.drill
+                           then excluded.enabled_at else configuration.drill_due_at end,
        enabled = excluded.enabled,
        enabled_at = case when excluded.enabled and not configuration.enabled
                          then excluded.enabled_at else configuration.enabled_at end,
        updated_at = excluded.updated_at
 returning id, app_id, is_system_backup, system_type, policy_id,
           backup_volumes, backup_compose, backup_env, include_paths, exclude_paths, consistency,
-          enabled, created_at, updated_at;
+          drill, enabled, created_at, updated_at,
+          (select to_jsonb(p) from proof p where p.configuration_id = configuration.id) as last_proof;
 
 -- name: add_system
 -- Unless there is, or was, one of that kind.
@@ -33,7 +37,8 @@ returning id;
 -- Those of an app, or all for null.
 select id, app_id, is_system_backup, system_type, policy_id,
        backup_volumes, backup_compose, backup_env, include_paths, exclude_paths, consistency,
-       enabled, created_at, updated_at
+       drill, enabled, created_at, updated_at,
+       (select to_jsonb(p) from proof p where p.configuration_id = configuration.id) as last_proof
   from configuration
  where deleted_at is null
    and (app_id = $1 or $1::uuid is null)
@@ -42,29 +47,33 @@ select id, app_id, is_system_backup, system_type, policy_id,
 -- name: configuration
 select id, app_id, is_system_backup, system_type, policy_id,
        backup_volumes, backup_compose, backup_env, include_paths, exclude_paths, consistency,
-       enabled, created_at, updated_at
+       drill, enabled, created_at, updated_at,
+       (select to_jsonb(p) from proof p where p.configuration_id = configuration.id) as last_proof
   from configuration
  where id = $1 and deleted_at is null;
 
 -- name: lock_configurations
 select id, app_id, is_system_backup, system_type, policy_id,
        backup_volumes, backup_compose, backup_env, include_paths, exclude_paths, consistency,
-       enabled, created_at, updated_at
+       drill, enabled, created_at, updated_at,
+       (select to_jsonb(p) from proof p where p.configuration_id = configuration.id) as last_proof
   from configuration
  where id = any($1::uuid[]) and deleted_at is null
  order by id
    for update;
 
 -- name: update_configuration
--- $11 is the moment from which due times count, or null when they go on counting.
+-- $12 is the moment from which due times count, or null when they go on counting.
 update configuration
    set policy_id = $2, backup_volumes = $3, backup_compose = $4, backup_env = $5,
-       include_paths = $6, exclude_paths = $7, consistency = $8, enabled = $9, updated_at = $10,
-       enabled_at = coalesce($11, enabled_at)
+       include_paths = $6, exclude_paths = $7, consistency = $8, drill = $9, enabled = $10,
+       updated_at = $11, enabled_at = coalesce($12, enabled_at),
+       drill_due_at = case when drill is distinct from $9 then $11 else drill_due_at end
  where id = $1
 returning id, app_id, is_system_backup, system_type, policy_id,
           backup_volumes, backup_compose, backup_env, include_paths, exclude_paths, consistency,
-          enabled, created_at, updated_at;
+          drill, enabled, created_at, updated_at,
+          (select to_jsonb(p) from proof p where p.configuration_id = configuration.id) as last_proof;
 
 -- name: delete_configuration
 -- The row stays for its runs and snapshots; it is no longer due, and its tie is free again.

@@ -32,10 +32,10 @@ update destination
  where id = $1;
 
 -- name: schedules
--- A page by id, after one or from the start, and no id is cut in two.  Backups by
+-- A page by id, after one or from the start, and no id is cut in two.  Backups and drills by
 -- configuration, prunes and checks by destination;
 -- only times after "after" count.  What is switched off is there, too: its due times are put
--- on record as skipped.
+-- on record as skipped.  $3: whether drills without a schedule have one of their own.
 with entry as (
     select 'backup' as kind, c.id, p.schedule, p.timezone,
            greatest(c.enabled_at, p.schedule_changed_at, last.scheduled_for) as after,
@@ -47,6 +47,16 @@ with entry as (
              from expected_run e
             where e.configuration_id = c.id) last
      where c.deleted_at is null
+       and ($1::uuid is null or c.id > $1)
+    union all
+    select 'drill' as kind, c.id, coalesce(c.drill ->> 'schedule', ''),
+           coalesce(nullif(c.drill ->> 'timezone', ''), p.timezone),
+           greatest(c.enabled_at, c.drill_due_at), 0, null, null
+      from configuration c
+      join policy p on p.id = c.policy_id
+     where c.deleted_at is null and c.enabled and p.enabled
+       and coalesce((c.drill ->> 'enabled')::boolean, true)
+       and ($3::boolean or coalesce(c.drill ->> 'schedule', '') <> '')
        and ($1::uuid is null or c.id > $1)
     union all
     select work.kind, d.id, work.schedule, d.prune_timezone,

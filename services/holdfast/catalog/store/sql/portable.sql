@@ -29,7 +29,7 @@ select id, name, device_id, paths, key, created_at from app order by id;
 
 -- name: configurations
 select id, app_id, is_system_backup, system_type, policy_id, backup_volumes, backup_compose,
-       backup_env, include_paths, exclude_paths, consistency, enabled, created_at
+       backup_env, include_paths, exclude_paths, consistency, drill, enabled, created_at
   from configuration
  -- Each instance has those of its own.
  where deleted_at is null and not is_system_backup
@@ -147,9 +147,10 @@ on conflict (id) do update
 -- $2 is now: only later times are due.  One that was deleted, and has its history, comes back.
 insert into configuration (id, app_id, is_system_backup, system_type, policy_id, backup_volumes,
                            backup_compose, backup_env, include_paths, exclude_paths, consistency,
-                           enabled, enabled_at, created_at, updated_at)
+                           drill, enabled, enabled_at, created_at, updated_at)
 select id, app_id, is_system_backup, system_type, policy_id, backup_volumes, backup_compose,
-       backup_env, include_paths, exclude_paths, coalesce(consistency, '{}'), enabled, $2,
+       backup_env, include_paths, exclude_paths, coalesce(consistency, '{}'),
+       coalesce(drill, '{}'), enabled, $2,
        created_at, $2
   from jsonb_populate_record(null::configuration, $1)
 on conflict (id) do update
@@ -157,7 +158,7 @@ on conflict (id) do update
        backup_volumes = excluded.backup_volumes, backup_compose = excluded.backup_compose,
        backup_env = excluded.backup_env, include_paths = excluded.include_paths,
        exclude_paths = excluded.exclude_paths, consistency = excluded.consistency,
-       enabled = excluded.enabled,
+       drill = excluded.drill, enabled = excluded.enabled,
        enabled_at = excluded.enabled_at, updated_at = excluded.updated_at, deleted_at = null;
 
 -- name: move_places
@@ -196,7 +197,11 @@ select md5(coalesce(string_agg(line, E'\n' order by line), '')) from (
     union all
     select row('listed', pd.*)::text from policy_destination pd
     union all
-    select row('configuration', c.*)::text from configuration c where deleted_at is null
+    select row('configuration', id, app_id, is_system_backup, system_type, policy_id, backup_volumes,
+               backup_compose, backup_env, include_paths, exclude_paths, consistency, drill,
+               enabled, created_at)::text
+      from configuration
+     where deleted_at is null
     union all
     select row('destination', id, name, type, enabled, place, local_device_id, sftp_host_key,
                s3_addressing, s3_ca_certificate, s3_lock_mode, s3_lock_days, repository_id,
