@@ -42,6 +42,7 @@ async def opened_catalog(dsn: str, data: Path, now: Clock) -> AsyncIterator[Deps
         timezone="Europe/Berlin",
         discover_seconds=0,
         system_backups=False,
+        drills=False,
     )
     await migrate(dsn)
     pool = await open_pool(dsn)
