@@ -302,7 +302,7 @@ NOT_CARRIED = {
         "protects_from", "protection_tested_at",
     },
     "policy": {"schedule_changed_at", "updated_at"},
-    "configuration": {"enabled_at", "deleted_at", "updated_at"},
+    "configuration": {"enabled_at", "deleted_at", "updated_at", "drill_due_at"},
     "device": {
         "sealed_secrets", "facts", "tested_at", "discover_at", "discovered_at", "unprotected",
         "loose", "unseen_since", "looks_failed",
