@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from holdfast.events.drilling import DrillRequested
-from holdfast.events.drills import DrillResult
+from holdfast.events.drills import DrillMode, DrillResult
 from holdfast.events.run import Failure, RunStatus
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome, failure_of, seconds_between
+from holdfast.executor.drills.boot import boot, clear
 from holdfast.executor.drills.comparing import MOST_TOLD, Comparison
 from holdfast.executor.drills.reading import read_dumps
 from holdfast.executor.drills.sampling import Sample
@@ -41,6 +42,14 @@ class NotProvedError(HoldfastError):
         "The result lists the differences. Check the destination with all of its data, and drill "
         "again; other destinations of the configuration are drilled in turn."
     )
+    status = 409
+
+
+class ProbeFailedError(HoldfastError):
+    """The app came up, and does not answer as it must."""
+
+    code = "probe_failed"
+    guidance = "The result has every answer. Is the probe right? Then drill another snapshot."
     status = 409
 
 
@@ -103,6 +112,8 @@ async def run(attempt: Attempt, work: DrillRequested) -> Outcome:
 async def _drill(drill: Drill) -> None:
     attempt, work, steps = drill.attempt, drill.work, drill.steps
     await end_predecessor(attempt)
+    if work.mode is DrillMode.BOOT:
+        await clear(attempt, work)
     with steps.step("make the scratch directory"):
         made = await drill.scratch.make()
     with steps.step("list the snapshot"):
@@ -116,6 +127,12 @@ async def _drill(drill: Drill) -> None:
     with steps.step("read the dumps"):
         dumps = await read_dumps(restic, work.backup_run_id)
         drill.result = replace(drill.result, dumps=dumps)
+    if work.mode is DrillMode.BOOT:
+        booted = await boot(attempt, work, restic, drill.scratch.path, steps)
+        drill.result = replace(drill.result, answers=booted.answers, left_out=booted.left_out)
+        wrong = [each for each in booted.answers if not each.ok]
+        if wrong:
+            raise ProbeFailedError(f"{wrong[0].probe}: {wrong[0].answer}")
 
 
 async def _plan(drill: Drill, restic: Restic, made: Made) -> tuple[RestoreOptions, Comparison]:
@@ -131,7 +148,9 @@ async def _plan(drill: Drill, restic: Restic, made: Made) -> tuple[RestoreOption
         snapshot=work.restic_snapshot_id, target=drill.scratch.path, verify=True, sparse=True
     )
     chosen = whole
-    if work.most_bytes and whole.bytes > work.most_bytes:
+    # An app does not come up from some of its files.
+    may_sample = work.most_bytes and work.mode is not DrillMode.BOOT
+    if may_sample and whole.bytes > work.most_bytes:
         chosen = Comparison(owners=made.is_root, only_files=True)
         for node in sample.nodes:
             chosen.expect(node)
@@ -201,19 +220,27 @@ async def _missing(drill: Drill, restic: Restic, comparison: Comparison) -> list
 async def _cleared(drill: Drill) -> Failure | None:
     """Nothing is left of it; or why not."""
     try:
-        with drill.steps.step("take the scratch directory away"):
+        with drill.steps.step("take everything away"):
             try:
-                await drill.scratch.clear()
+                await _clear(drill.attempt, drill.work)
             except HoldfastError:
                 # Over a link of its own: the other may be broken.
                 async with at_device(drill.attempt, drill.work.device, whatever=True) as there:
-                    await Scratch(there, drill.work).clear()
+                    await _clear(there, drill.work)
     except HoldfastError as error:
         log.warning("drill_not_cleared", path=drill.scratch.path, error=str(error))
         failure = failure_of(error, drill.attempt.all_secrets())
         return replace(
             failure,
-            message=f"The scratch directory {drill.scratch.path} is still there: {failure.message}",
-            guidance="The next drill takes it away first; until then it takes space.",
+            message=f"Not all of it could be taken away: {failure.message}",
+            guidance=f"The next drill does it first. It is {drill.scratch.path}, and in mode boot "
+            "containers called holdfast-drill-….",
         )
     return None
+
+
+async def _clear(attempt: Attempt, work: DrillRequested) -> None:
+    """Containers first: they have the files open."""
+    if work.mode is DrillMode.BOOT:
+        await clear(attempt, work)
+    await Scratch(attempt, work).clear()
