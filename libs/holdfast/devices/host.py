@@ -8,9 +8,9 @@ from importlib.resources import files
 import asyncssh
 
 from holdfast.devices.base import GRACE, RUN_MARKER, DeviceLostError, LeftoverError, Program, Runner
-from holdfast.devices.engine import Open, Reader, Writer
+from holdfast.devices.engine import Open
 from holdfast.devices.holders import FIRST_PID_NAMESPACE, Sight
-from holdfast.devices.ssh import SshRunner, open_port, opener
+from holdfast.devices.ssh import SshRunner, opener
 from holdfast.kernel.errors import HoldfastError
 
 SCRIPT = files("holdfast.devices").joinpath("host.sh").read_text(encoding="utf-8")
@@ -65,10 +65,6 @@ class Host:
         self.runner: Runner = SshRunner(connection, sudo=sudo, environment=environment)
         self.open: Open = opener(connection)
         """Connects to a socket there, as the user who is logged in."""
-
-    async def open_port(self, address: str, port: int) -> tuple[Reader, Writer]:
-        """Connect to a port from there; sshd must let TCP be forwarded.  Raises OSError."""
-        return await open_port(self._connection, address, port)
 
     async def missing(self, paths: Sequence[str]) -> list[str]:
         """Those of *paths* that are not there.  Of very many, restic finds out by itself."""

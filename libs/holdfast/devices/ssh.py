@@ -222,17 +222,6 @@ def opener(connection: asyncssh.SSHClientConnection) -> Open:
     return open
 
 
-async def open_port(
-    connection: asyncssh.SSHClientConnection, address: str, port: int
-) -> tuple[Reader, Writer]:
-    """Connect to a port from the device.  Raises OSError."""
-    try:
-        reader, writer = await connection.open_connection(address, port, encoding=None)
-    except asyncssh.Error as error:
-        raise OSError(f"{address}:{port}: {error}") from error
-    return _FarReader(reader), writer
-
-
 class _FarReader:
     """Tells in our words that the device went away."""
 

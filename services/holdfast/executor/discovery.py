@@ -24,8 +24,6 @@ ONE_OFF = "com.docker.compose.oneoff"
 
 ENABLE, POLICY, EXCLUDE = "holdfast.enable", "holdfast.policy", "holdfast.exclude"
 STOP = "holdfast.stop"
-DRILL = "holdfast.drill"
-"""Of what a drill brings up for a minute: it is nobody's app."""
 HOOKS = {"holdfast.hook.before": When.BEFORE, "holdfast.hook.after": When.AFTER}
 NO = frozenset(("false", "0", "no", "off"))
 YES = frozenset(("true", "1", "yes", "on", "stop"))
@@ -116,7 +114,7 @@ def apps_of(look: Look) -> tuple[FoundApp, ...]:
     """The apps that the engine runs, or ran: a container that is stopped has its data still."""
     groups: dict[tuple[str, str], list[Container]] = {}
     for each in look.containers:
-        if each.label(ONE_OFF).lower() == "true" or each.label(DRILL):
+        if each.label(ONE_OFF).lower() == "true":
             continue
         project = each.label(*PROJECT)
         kind = ("project", project) if project else ("container", each.plain_name)

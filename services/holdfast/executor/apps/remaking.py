@@ -137,9 +137,11 @@ def body_of(definition: Definition) -> dict[str, Any]:
 
 async def problems(attempt: Attempt, definitions: Sequence[Definition]) -> list[str]:
     """What keeps those containers, none of which is there, from being made."""
+    api = await _api(attempt)
     found = [
         f"The image {image} is not there: pull or load it first."
-        for image in await missing_images(attempt, definitions)
+        for image in dict.fromkeys(each.image for each in definitions)
+        if await api.get(f"/images/{quote(image)}/json") is None
     ]
     taken = await _ports_taken(attempt)
     for each in definitions:
@@ -150,19 +152,9 @@ async def problems(attempt: Attempt, definitions: Sequence[Definition]) -> list[
     return found
 
 
-async def missing_images(attempt: Attempt, definitions: Sequence[Definition]) -> list[str]:
-    """Those that the engine does not have."""
-    api = await api_of(attempt)
-    return [
-        image
-        for image in dict.fromkeys(each.image for each in definitions)
-        if await api.get(f"/images/{quote(image)}/json") is None
-    ]
-
-
 async def make(attempt: Attempt, definition: Definition, project: str) -> None:
     """It, and the networks that it is in.  Raises EngineRefusedError."""
-    api = await api_of(attempt)
+    api = await _api(attempt)
     for name in definition.networks:
         if await api.get(f"/networks/{quote(name)}") is None:
             await api.post("/networks/create", msgspec.json.encode(_network(name, project)))
@@ -187,8 +179,8 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     return {"Aliases": endpoint.aliases, "IPAMConfig": endpoint.i_p_a_m_config}
 
 
-async def api_of(attempt: Attempt) -> Api:
-    """The engine's API where the app is.  Raises EngineMissingError."""
+async def _api(attempt: Attempt) -> Api:
+    """Raises EngineMissingError."""
     facts = await facts_of(runner_of(attempt), attempt.deps.now, program="restic")
     socket = facts.docker or facts.podman
     if not socket:

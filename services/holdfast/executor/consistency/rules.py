@@ -25,9 +25,6 @@ class DumpRule(msgspec.Struct, frozen=True, kw_only=True):
     the database comes back from its files, which it keeps so that they are whole at any time."""
     is_ready: str = ""
     """The same: it fails until the database, new or not, takes commands from everywhere."""
-    ask: str = ""
-    """The same: it prints what the database answers to the query in ``$1``, asked in the database
-    ``$2``, or in the container's own when that is empty."""
     data_variable: str = ""
     """Of the container, with the directory of the database's own files."""
     data_folders: tuple[str, ...] = ()
@@ -82,10 +79,6 @@ POSTGRES = DumpRule(
         f'{_AS_POSTGRES}pg_isready -q -h 127.0.0.1 && '
         'psql -X -q -U "$user" -d postgres -c "select 1" >/dev/null 2>&1'
     ),
-    ask=(
-        f'{_AS_POSTGRES}exec psql -X -Atq -v ON_ERROR_STOP=1 -U "$user" '
-        '-d "${2:-${POSTGRES_DB:-${POSTGRESQL_DATABASE:-$user}}}" -c "$1"'
-    ),
     data_variable="PGDATA",
     data_folders=("/var/lib/postgresql/data", "/bitnami/postgresql/data"),
 )  # fmt: skip
@@ -114,11 +107,6 @@ MYSQL = DumpRule(
         'if [ "$user" = root ]; then set --; '
         f'else set -- "{_value("MARIADB_DATABASE", "MYSQL_DATABASE")}"; fi; '
         'exec "$tool" -u "${user:-root}" "$@"'
-    ),
-    ask=(
-        f"{_AS_MYSQL}tool=$(command -v mariadb || command -v mysql) || exit 127; "
-        'exec "$tool" -u "${user:-root}" -N -B -e "$1" '
-        f'${{2:+"$2"}} $([ -n "$2" ] || echo "{_value("MARIADB_DATABASE", "MYSQL_DATABASE")}")'
     ),
     # While the image makes a new database it does not listen to the network.
     is_ready=(
