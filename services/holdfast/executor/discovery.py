@@ -23,6 +23,8 @@ ENVIRONMENT_FILE = "com.docker.compose.project.environment_file"
 ONE_OFF = "com.docker.compose.oneoff"
 
 ENABLE, POLICY, EXCLUDE = "holdfast.enable", "holdfast.policy", "holdfast.exclude"
+DRILL = "holdfast.drill"
+"""What a drill made, for as long as it lasts: neither an app nor anybody's data."""
 STOP = "holdfast.stop"
 HOOKS = {"holdfast.hook.before": When.BEFORE, "holdfast.hook.after": When.AFTER}
 NO = frozenset(("false", "0", "no", "off"))
@@ -114,7 +116,7 @@ def apps_of(look: Look) -> tuple[FoundApp, ...]:
     """The apps that the engine runs, or ran: a container that is stopped has its data still."""
     groups: dict[tuple[str, str], list[Container]] = {}
     for each in look.containers:
-        if each.label(ONE_OFF).lower() == "true":
+        if each.label(ONE_OFF).lower() == "true" or each.label(DRILL):
             continue
         project = each.label(*PROJECT)
         kind = ("project", project) if project else ("container", each.plain_name)
@@ -127,7 +129,7 @@ def loose_volumes(look: Look, apps: Iterable[FoundApp]) -> tuple[FoundData, ...]
     known = {each.name for app in apps for each in app.data if each.kind is DataKind.VOLUME}
     found = []
     for each in sorted(look.volumes, key=lambda volume: volume.name):
-        if each.name in known:
+        if each.name in known or DRILL in (each.labels or {}):
             continue
         mount = Mount(type=DataKind.VOLUME, name=each.name, source=each.mountpoint)
         data = _mounted(mount, each)

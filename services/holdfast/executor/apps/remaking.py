@@ -55,6 +55,7 @@ class MountPoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     source: str = ""
     """Where it is on the device."""
     destination: str
+    writable: bool = msgspec.field(name="RW", default=True)
 
 
 class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -137,7 +138,7 @@ def body_of(definition: Definition) -> dict[str, Any]:
 
 async def problems(attempt: Attempt, definitions: Sequence[Definition]) -> list[str]:
     """What keeps those containers, none of which is there, from being made."""
-    api = await _api(attempt)
+    api = await api_of(attempt)
     found = [
         f"The image {image} is not there: pull or load it first."
         for image in dict.fromkeys(each.image for each in definitions)
@@ -154,7 +155,7 @@ async def problems(attempt: Attempt, definitions: Sequence[Definition]) -> list[
 
 async def make(attempt: Attempt, definition: Definition, project: str) -> None:
     """It, and the networks that it is in.  Raises EngineRefusedError."""
-    api = await _api(attempt)
+    api = await api_of(attempt)
     for name in definition.networks:
         if await api.get(f"/networks/{quote(name)}") is None:
             await api.post("/networks/create", msgspec.json.encode(_network(name, project)))
@@ -179,8 +180,8 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     return {"Aliases": endpoint.aliases, "IPAMConfig": endpoint.i_p_a_m_config}
 
 
-async def _api(attempt: Attempt) -> Api:
-    """Raises EngineMissingError."""
+async def api_of(attempt: Attempt) -> Api:
+    """The API of the engine where the app is.  Raises EngineMissingError."""
     facts = await facts_of(runner_of(attempt), attempt.deps.now, program="restic")
     socket = facts.docker or facts.podman
     if not socket:

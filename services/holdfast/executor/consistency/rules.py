@@ -25,6 +25,9 @@ class DumpRule(msgspec.Struct, frozen=True, kw_only=True):
     the database comes back from its files, which it keeps so that they are whole at any time."""
     is_ready: str = ""
     """The same: it fails until the database, new or not, takes commands from everywhere."""
+    ask: str = ""
+    """The same, with a query, and a database's name or nothing, as its arguments: it prints the
+    rows and nothing else.  Empty: it has no SQL."""
     data_variable: str = ""
     """Of the container, with the directory of the database's own files."""
     data_folders: tuple[str, ...] = ()
@@ -79,6 +82,10 @@ POSTGRES = DumpRule(
         f'{_AS_POSTGRES}pg_isready -q -h 127.0.0.1 && '
         'psql -X -q -U "$user" -d postgres -c "select 1" >/dev/null 2>&1'
     ),
+    ask=(
+        f'{_AS_POSTGRES}db="${{2:-{_value("POSTGRES_DB", "POSTGRESQL_DATABASE")}}}"; '
+        'exec psql -X -q -A -t -v ON_ERROR_STOP=1 -U "$user" -d "${db:-$user}" -c "$1"'
+    ),
     data_variable="PGDATA",
     data_folders=("/var/lib/postgresql/data", "/bitnami/postgresql/data"),
 )  # fmt: skip
@@ -112,6 +119,11 @@ MYSQL = DumpRule(
     is_ready=(
         "tool=$(command -v mariadb-admin || command -v mysqladmin) || exit 127; "
         'exec "$tool" -h 127.0.0.1 --silent ping'
+    ),
+    ask=(
+        f"{_AS_MYSQL}tool=$(command -v mariadb || command -v mysql) || exit 127; "
+        f'db="${{2:-{_value("MARIADB_DATABASE", "MYSQL_DATABASE")}}}"; '
+        'exec "$tool" -u "${user:-root}" -N -B -e "$1" ${db:+"$db"}'
     ),
     data_folders=("/var/lib/mysql", "/bitnami/mysql/data", "/bitnami/mariadb/data"),
 )
