@@ -3,6 +3,7 @@
 What it finds is the run's result whatever the run comes to; only a proof is a success.
 """
 
+import contextlib
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -10,10 +11,13 @@ from msgspec.structs import replace
 from holdfast.events.drilling import DrillRequested
 from holdfast.events.drills import DrillMode, DrillResult
 from holdfast.events.run import Failure, RunStatus
+from holdfast.executor.apps import remaking
+from holdfast.executor.apps.databases import kept_dumps
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.consistency.engine import EngineMissingError
 from holdfast.executor.domain import Outcome, failure_of, seconds_between
-from holdfast.executor.drills.boot import boot, clear
+from holdfast.executor.drills.boot import Booting, NotBootableError, boot, clear
 from holdfast.executor.drills.comparing import MOST_TOLD, Comparison
 from holdfast.executor.drills.reading import read_dumps
 from holdfast.executor.drills.sampling import Sample
@@ -112,8 +116,8 @@ async def run(attempt: Attempt, work: DrillRequested) -> Outcome:
 async def _drill(drill: Drill) -> None:
     attempt, work, steps = drill.attempt, drill.work, drill.steps
     await end_predecessor(attempt)
-    if work.mode is DrillMode.BOOT:
-        await clear(attempt, work)
+    with steps.step("take away what a drill before left"):
+        await _clear(attempt, work)
     with steps.step("make the scratch directory"):
         made = await drill.scratch.make()
     with steps.step("list the snapshot"):
@@ -128,11 +132,7 @@ async def _drill(drill: Drill) -> None:
         dumps = await read_dumps(restic, work.backup_run_id)
         drill.result = replace(drill.result, dumps=dumps)
     if work.mode is DrillMode.BOOT:
-        booted = await boot(attempt, work, restic, drill.scratch.path, steps)
-        drill.result = replace(drill.result, answers=booted.answers, left_out=booted.left_out)
-        wrong = [each for each in booted.answers if not each.ok]
-        if wrong:
-            raise ProbeFailedError(f"{wrong[0].probe}: {wrong[0].answer}")
+        await _boot(drill, restic)
 
 
 async def _plan(drill: Drill, restic: Restic, made: Made) -> tuple[RestoreOptions, Comparison]:
@@ -217,6 +217,32 @@ async def _missing(drill: Drill, restic: Restic, comparison: Comparison) -> list
     return found
 
 
+async def _boot(drill: Drill, restic: Restic) -> None:
+    """Raises ProbeFailedError, and as ``boot``."""
+    work, steps = drill.work, drill.steps
+    with steps.step("look how the app is brought up"):
+        kept = await remaking.kept(restic, work.backup_run_id)
+    # Of what was lost since, the last look at the device does not tell any more.
+    found = kept.app or work.found
+    if found is None or not found.services:
+        raise NotBootableError("The app has no containers that are known.")
+    booting = Booting(
+        drill_id=work.configuration_id,
+        found=found,
+        kept=kept,
+        dumps=await kept_dumps(restic, work.backup_run_id, found, kept.definitions),
+        root=drill.scratch.path,
+        probes=work.probes,
+        address=work.address,
+        restic=restic,
+    )
+    booted = await boot(drill.attempt, booting, steps)
+    drill.result = replace(drill.result, answers=booted.answers, left_out=booted.left_out)
+    wrong = [each for each in booted.answers if not each.ok]
+    if wrong:
+        raise ProbeFailedError(f"{wrong[0].probe}: {wrong[0].answer}")
+
+
 async def _cleared(drill: Drill) -> Failure | None:
     """Nothing is left of it; or why not."""
     try:
@@ -242,5 +268,6 @@ async def _cleared(drill: Drill) -> Failure | None:
 async def _clear(attempt: Attempt, work: DrillRequested) -> None:
     """Containers first: they have the files open."""
     if work.mode is DrillMode.BOOT:
-        await clear(attempt, work)
+        with contextlib.suppress(EngineMissingError):
+            await clear(attempt, work.configuration_id)
     await Scratch(attempt, work).clear()
