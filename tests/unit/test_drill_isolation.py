@@ -71,7 +71,10 @@ def test_it_has_its_own_name_labels_and_network_and_is_found_by_its_old_names() 
     assert made.body["NetworkingConfig"] == {
         "EndpointsConfig": {PREFIX: {"Aliases": ["www", "web", "shop-web-1"]}}
     }
-    assert network_of(DRILL) == {"Name": PREFIX, "Internal": True, "Labels": labels_of(DRILL)}
+    plain = {"Name": PREFIX, "Internal": True, "Labels": labels_of(DRILL)}
+    closed = {"com.docker.network.bridge.inhibit_ipv4": "true"}
+    assert network_of(DRILL, "podman") == plain
+    assert network_of(DRILL, "docker") == {**plain, "Options": closed}
 
 
 @pytest.mark.parametrize(

@@ -55,15 +55,6 @@ Open = Callable[[str], Awaitable[tuple[Reader, Writer]]]
 """Connects to the socket at a path."""
 
 
-Connect = Callable[[str, int], Awaitable[tuple[Reader, Writer]]]
-"""Connects to a port of an address."""
-
-
-async def connect_here(address: str, port: int) -> tuple[Reader, Writer]:
-    """Connect from this machine.  Raises OSError."""
-    return await asyncio.open_connection(address, port)
-
-
 async def open_here(socket: str) -> tuple[Reader, Writer]:
     """Connect to a socket of this machine."""
     return await asyncio.open_unix_connection(socket)

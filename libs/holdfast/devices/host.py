@@ -8,9 +8,9 @@ from importlib.resources import files
 import asyncssh
 
 from holdfast.devices.base import GRACE, RUN_MARKER, DeviceLostError, LeftoverError, Program, Runner
-from holdfast.devices.engine import Connect, Open
+from holdfast.devices.engine import Open
 from holdfast.devices.holders import FIRST_PID_NAMESPACE, Sight
-from holdfast.devices.ssh import SshRunner, connector, opener
+from holdfast.devices.ssh import SshRunner, opener
 from holdfast.kernel.errors import HoldfastError
 
 SCRIPT = files("holdfast.devices").joinpath("host.sh").read_text(encoding="utf-8")
@@ -65,8 +65,6 @@ class Host:
         self.runner: Runner = SshRunner(connection, sudo=sudo, environment=environment)
         self.open: Open = opener(connection)
         """Connects to a socket there, as the user who is logged in."""
-        self.connect: Connect = connector(connection)
-        """Connects to a port from there."""
 
     async def missing(self, paths: Sequence[str]) -> list[str]:
         """Those of *paths* that are not there.  Of very many, restic finds out by itself."""

@@ -23,7 +23,7 @@ from holdfast.devices.base import (
     Program,
     ProgramNotFoundError,
 )
-from holdfast.devices.engine import Connect, Open, Reader, Writer
+from holdfast.devices.engine import Open, Reader, Writer
 from holdfast.devices.facts import SudoRefusedError
 from holdfast.devices.streams import CHUNK, drain, split_lines, to_the_end
 from holdfast.kernel.secret import Secret
@@ -220,19 +220,6 @@ def opener(connection: asyncssh.SSHClientConnection) -> Open:
         return _FarReader(reader), writer
 
     return open
-
-
-def connector(connection: asyncssh.SSHClientConnection) -> Connect:
-    """Connects to a port of an address as the device sees it."""
-
-    async def connect(address: str, port: int) -> tuple[Reader, Writer]:
-        try:
-            reader, writer = await connection.open_connection(address, port)
-        except asyncssh.Error as error:
-            raise OSError(f"{address}:{port}: {error}") from error
-        return _FarReader(reader), writer
-
-    return connect
 
 
 class _FarReader:

@@ -96,7 +96,8 @@ async def boot(attempt: Attempt, booting: Booting, steps: Steps) -> Booted:
     }
     with steps.step("network"):
         await api.post(
-            "/networks/create", msgspec.json.encode(isolation.network_of(booting.drill_id))
+            "/networks/create",
+            msgspec.json.encode(isolation.network_of(booting.drill_id, booting.found.engine)),
         )
     hand = Hand(attempt, booting.drill_id)
     for each in booting.dumps:

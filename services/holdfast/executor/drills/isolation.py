@@ -77,9 +77,15 @@ def labels_of(drill_id: UUID) -> dict[str, str]:
     return {"holdfast.enable": "false", DRILL: str(drill_id)}
 
 
-def network_of(drill_id: UUID) -> dict[str, Any]:
-    """The network without a way out."""
-    return {"Name": prefix_of(drill_id), "Internal": True, "Labels": labels_of(drill_id)}
+def network_of(drill_id: UUID, engine: str) -> dict[str, Any]:
+    """The network without a way out.
+
+    Docker's internal networks alone still lead to the device itself, and so to what runs there:
+    the bridge gets no address.  Podman knows no such option.
+    """
+    network = {"Name": prefix_of(drill_id), "Internal": True, "Labels": labels_of(drill_id)}
+    closed = {"Options": {"com.docker.network.bridge.inhibit_ipv4": "true"}}
+    return network | closed if engine == "docker" else network
 
 
 def source_of(found: FoundApp, mount: MountPoint) -> str:
