@@ -282,6 +282,7 @@ create table run (
 create index run_newest on run (queued_at desc, id desc);
 create index run_by_configuration on run (configuration_id, queued_at desc, id desc);
 create index run_drill on run (configuration_id, completed_at desc) where operation = 'drill';
+create index run_drill_of_app on run (app_id, completed_at desc) where operation = 'drill';
 create index run_to_expire on run (not_after) where status = 'queued' and not_after is not null;
 create index run_listing on run ((work ->> 'snapshot_id'), queued_at desc) where operation = 'list_files';
 create index run_unfinished on run (status) where status in ('queued', 'in_progress');
@@ -289,7 +290,7 @@ create index run_unfinished on run (status) where status in ('queued', 'in_progr
 -- The last drill of each configuration that succeeded.
 create view proof as
     select distinct on (configuration_id)
-           configuration_id, app_id, id as run_id, completed_at as at, result
+           configuration_id, id as run_id, completed_at as at, result
       from run
      where operation = 'drill' and status in ('success', 'partial')
      order by configuration_id, completed_at desc;

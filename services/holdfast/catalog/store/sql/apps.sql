@@ -4,13 +4,17 @@ values ($1, $2, $3, $4, $5);
 
 -- name: apps
 select id, name, device_id, paths, found, vanished_at, created_at,
-       (select max(at) from proof where app_id = app.id) as last_proved_restorable_at
+       (select max(completed_at) from run
+         where operation = 'drill' and status in ('success', 'partial')
+           and app_id = app.id) as last_proved_restorable_at
   from app
  order by name, id;
 
 -- name: apps_by_id
 select id, name, device_id, paths, found, vanished_at, created_at,
-       (select max(at) from proof where app_id = app.id) as last_proved_restorable_at
+       (select max(completed_at) from run
+         where operation = 'drill' and status in ('success', 'partial')
+           and app_id = app.id) as last_proved_restorable_at
   from app
  where id = any($1::uuid[]);
 
