@@ -1,6 +1,6 @@
 #!/bin/sh
-# Every ring of tests, in two halves at once: one waits for Holdfast's processes, the other for
-# restic, and together they fill two cores.  Arguments are pytest's, and then it is one run.
+# Every ring of tests, in two halves of about one length at once: one waits for Holdfast's processes,
+# the other for restic, and together they fill two cores.  Arguments are pytest's, and then it is one run.
 set -u
 python=$1
 shift
@@ -10,12 +10,12 @@ fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-"$python" -m pytest tests/e2e >"$log" 2>&1 </dev/null &
+"$python" -m pytest tests/e2e tests/contract >"$log" 2>&1 </dev/null &
 other=$!
 # Whoever breaks it off ends both.
 trap 'kill "$other" 2>/dev/null; exit 130' INT TERM
 
-"$python" -m pytest tests/unit tests/architecture tests/contract tests/integration
+"$python" -m pytest tests/unit tests/architecture tests/integration
 here=$?
 wait "$other"
 there=$?
