@@ -89,3 +89,38 @@ def docker_device(
     own: Sshd = request.getfixturevalue("own_sshd")
     pi = Pi(own, tmp_path / "pi", path=f"{docker.bin}:{os.environ['PATH']}").known_to(docker_bench)
     return {"device": pi.address}
+
+
+@pytest.fixture
+def engine_environ(docker: Dockerd) -> dict[str, str]:
+    """The engine's command and its socket are those of the tests' own."""
+    return {
+        "PATH": f"{docker.bin}:{os.environ['PATH']}",
+        "DOCKER_HOST": f"unix://{docker.run}/sock",
+    }
+
+
+@pytest.fixture
+def engine_bench(tmp_path: Path, engine_environ: dict[str, str]) -> Bench:
+    """It reaches that engine by its socket, too."""
+    cache = tmp_path / "cache"
+    environ = {**os.environ, **engine_environ}
+    return Bench(cache, runner=LocalRunner(environ, notes=notes_in(cache)))
+
+
+@pytest.fixture(params=["here", pytest.param("device", marks=pytest.mark.sftp)])
+def engine_device(
+    request: pytest.FixtureRequest,
+    engine_bench: Bench,
+    engine_environ: dict[str, str],
+    tmp_path: Path,
+) -> dict[str, Any]:
+    """The field of work that says where the app is, for that bench."""
+    if request.param == "here":
+        return {}
+    own: Sshd = request.getfixturevalue("own_sshd")
+    pi = Pi(own, tmp_path / "pi").known_to(engine_bench)
+    own.stop()
+    own.environment += tuple(f"{name}={value}" for name, value in engine_environ.items())
+    own.start()
+    return {"device": pi.address}

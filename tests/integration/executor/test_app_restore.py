@@ -20,12 +20,9 @@ from holdfast.events.restoring import AppRestoreResult
 from holdfast.events.run import RunCompleted, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
 from holdfast.events.work import AppRestoreRequested, BackupRequested
-from holdfast.executor.attempt import notes_in
 from holdfast.kernel.ids import new_id
 from support.dockerd import Dockerd
 from support.executor import Bench, Place, backup_of, until, work_of
-from support.hosts import Pi
-from support.sshd import Sshd
 
 pytestmark = [pytest.mark.restic, pytest.mark.docker]
 
@@ -37,33 +34,15 @@ PORT = 39181
 
 
 @pytest.fixture
-def environ(docker: Dockerd) -> dict[str, str]:
-    """The engine's command and its socket are those of the tests' own."""
-    return {
-        "PATH": f"{docker.bin}:{os.environ['PATH']}",
-        "DOCKER_HOST": f"unix://{docker.run}/sock",
-    }
+def bench(engine_bench: Bench) -> Bench:
+    """With the tests' own engine."""
+    return engine_bench
 
 
 @pytest.fixture
-def bench(tmp_path: Path, environ: dict[str, str]) -> Bench:
-    cache = tmp_path / "cache"
-    return Bench(cache, runner=LocalRunner({**os.environ, **environ}, notes=notes_in(cache)))
-
-
-@pytest.fixture(params=["here", pytest.param("device", marks=pytest.mark.sftp)])
-def device(
-    request: pytest.FixtureRequest, bench: Bench, environ: dict[str, str], tmp_path: Path
-) -> dict[str, Any]:
+def device(engine_device: dict[str, Any]) -> dict[str, Any]:
     """The field of work that says where the app is."""
-    if request.param == "here":
-        return {}
-    own: Sshd = request.getfixturevalue("own_sshd")
-    pi = Pi(own, tmp_path / "pi").known_to(bench)
-    own.stop()
-    own.environment += tuple(f"{name}={value}" for name, value in environ.items())
-    own.start()
-    return {"device": pi.address}
+    return engine_device
 
 
 class Shop:

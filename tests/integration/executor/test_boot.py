@@ -1,6 +1,5 @@
 """An app brought up for a drill, beside the one that runs: on a real engine, with a real dump."""
 
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +9,6 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from holdfast.devices.local import LocalRunner
 from holdfast.events.consistency import Consistency
 from holdfast.events.discovery import DataKind, DeviceDiscovered, FoundApp, FoundData, FoundService
 from holdfast.events.drills import DrillProbe, ProbeKind
@@ -21,7 +19,7 @@ from holdfast.events.work import BackupRequested, DiscoverRequested
 from holdfast.executor.apps.databases import kept_dumps
 from holdfast.executor.apps.remaking import kept
 from holdfast.executor.apps.steps import Steps
-from holdfast.executor.attempt import Attempt, notes_in
+from holdfast.executor.attempt import Attempt
 from holdfast.executor.drills.boot import Booting, NotBootableError, boot, clear
 from holdfast.executor.drills.isolation import name_of, prefix_of
 from holdfast.executor.hold import Hold
@@ -33,9 +31,7 @@ from holdfast.restic.commands import restore
 from holdfast.restic.commands.restore import RestoreOptions
 from support.dockerd import Dockerd
 from support.executor import Bench, Place, backup_of, until
-from support.hosts import Pi
 from support.postgres_image import RUN
-from support.sshd import Sshd
 
 pytestmark = [pytest.mark.restic, pytest.mark.docker]
 
@@ -44,33 +40,15 @@ NAMES = ("shop-db-1", "shop-web-1")
 
 
 @pytest.fixture
-def environ(docker: Dockerd) -> dict[str, str]:
-    """The engine's command and its socket are those of the tests' own."""
-    return {
-        "PATH": f"{docker.bin}:{os.environ['PATH']}",
-        "DOCKER_HOST": f"unix://{docker.run}/sock",
-    }
+def bench(engine_bench: Bench) -> Bench:
+    """With the tests' own engine."""
+    return engine_bench
 
 
 @pytest.fixture
-def bench(tmp_path: Path, environ: dict[str, str]) -> Bench:
-    cache = tmp_path / "cache"
-    return Bench(cache, runner=LocalRunner({**os.environ, **environ}, notes=notes_in(cache)))
-
-
-@pytest.fixture(params=["here", pytest.param("device", marks=pytest.mark.sftp)])
-def device(
-    request: pytest.FixtureRequest, bench: Bench, environ: dict[str, str], tmp_path: Path
-) -> dict[str, Any]:
+def device(engine_device: dict[str, Any]) -> dict[str, Any]:
     """The field of work that says where the app is."""
-    if request.param == "here":
-        return {}
-    own: Sshd = request.getfixturevalue("own_sshd")
-    pi = Pi(own, tmp_path / "pi").known_to(bench)
-    own.stop()
-    own.environment += tuple(f"{name}={value}" for name, value in environ.items())
-    own.start()
-    return {"device": pi.address}
+    return engine_device
 
 
 class Shop:

@@ -1,7 +1,6 @@
 """A drill in mode ``boot``: the app comes up on restored data, shut off, is asked, and is gone."""
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,6 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from holdfast.devices.local import LocalRunner
 from holdfast.events.consistency import Consistency
 from holdfast.events.discovery import DataKind, FoundApp, FoundData, FoundService
 from holdfast.events.drilling import DrillRequested
@@ -18,14 +16,11 @@ from holdfast.events.drills import DrillMode, DrillProbe, DrillResult, ProbeKind
 from holdfast.events.run import RunCompleted, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
 from holdfast.events.work import BackupRequested
-from holdfast.executor.attempt import notes_in
 from holdfast.executor.discovery import Container, Look, apps_of
 from holdfast.executor.operations import drill as operation
 from support.dockerd import Dockerd
 from support.executor import Bench, Place, backup_of, until, work_of
-from support.hosts import Pi
 from support.postgres_image import RUN
-from support.sshd import Sshd
 
 pytestmark = [pytest.mark.restic, pytest.mark.docker]
 
@@ -34,33 +29,15 @@ ROWS = 50
 
 
 @pytest.fixture
-def environ(docker: Dockerd) -> dict[str, str]:
-    """The engine's command and its socket are those of the tests' own."""
-    return {
-        "PATH": f"{docker.bin}:{os.environ['PATH']}",
-        "DOCKER_HOST": f"unix://{docker.run}/sock",
-    }
+def bench(engine_bench: Bench) -> Bench:
+    """With the tests' own engine."""
+    return engine_bench
 
 
 @pytest.fixture
-def bench(tmp_path: Path, environ: dict[str, str]) -> Bench:
-    cache = tmp_path / "cache"
-    return Bench(cache, runner=LocalRunner({**os.environ, **environ}, notes=notes_in(cache)))
-
-
-@pytest.fixture(params=["here", pytest.param("device", marks=pytest.mark.sftp)])
-def device(
-    request: pytest.FixtureRequest, bench: Bench, environ: dict[str, str], tmp_path: Path
-) -> dict[str, Any]:
+def device(engine_device: dict[str, Any]) -> dict[str, Any]:
     """The field of work that says where the app is."""
-    if request.param == "here":
-        return {}
-    own: Sshd = request.getfixturevalue("own_sshd")
-    pi = Pi(own, tmp_path / "pi").known_to(bench)
-    own.stop()
-    own.environment += tuple(f"{name}={value}" for name, value in environ.items())
-    own.start()
-    return {"device": pi.address}
+    return engine_device
 
 
 class Shop:

@@ -198,6 +198,18 @@ async def test_of_a_large_snapshot_a_sample_another_one_each_time(
     assert left_below(tmp_path) == []
 
 
+async def test_where_there_are_only_folders_these_are_proved(
+    bench: Bench, nas: Place, tmp_path: Path
+) -> None:
+    (tmp_path / "new volume" / "upload").mkdir(parents=True)
+    snapshot = await made(bench, tmp_path / "new volume", nas)
+
+    run = await drilled(bench, nas, snapshot, most_bytes=2**20)
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert (result_of(run).files, result_of(run).is_whole) == (0, True)
+
+
 async def test_without_room_nothing_is_restored(
     bench: Bench, nas: Place, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,10 +58,10 @@ class ProbeFailedError(HoldfastError):
 
 
 class NothingToDrillError(HoldfastError):
-    """The snapshot has no file, or none that fits into the sample."""
+    """The snapshot has no file that fits into the sample."""
 
     code = "nothing_to_drill"
-    guidance = "Raise most_bytes above the size of its smallest file, or back something up first."
+    guidance = "Raise most_bytes above the size of its smallest file."
     status = 409
 
 
@@ -155,7 +155,7 @@ async def _plan(drill: Drill, restic: Restic, made: Made) -> tuple[RestoreOption
         for node in sample.nodes:
             chosen.expect(node)
         options = replace(options, include=tuple(node.path for node in sample.nodes))
-    if not chosen.files:
+    if chosen is not whole and not chosen.files:
         raise NothingToDrillError
     drill.result = replace(drill.result, is_whole=chosen is whole)
     return options, chosen
