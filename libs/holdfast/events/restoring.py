@@ -89,3 +89,7 @@ class AppRestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="app_resto
     """What stands in the way; only a dry run succeeds with any."""
     files_restored: int = 0
     bytes_restored: int = 0
+    destination_id: UUID | None = None
+    """Where it came from."""
+    failed_sources: tuple[FailedSource, ...] = ()
+    """What was tried before; after each all was put back."""

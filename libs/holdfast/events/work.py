@@ -237,6 +237,8 @@ class AppRestoreRequested(Work, frozen=True, kw_only=True):
     app_name: str = ""
     address: DestinationAddress
     restic_snapshot_id: str
+    others: tuple[RestoreSource, ...] = ()
+    """As of a restore of files."""
     backup_run_id: UUID
     """The run that made the snapshot: what was kept beside it is known by that."""
     found: FoundApp

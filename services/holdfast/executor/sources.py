@@ -1,6 +1,7 @@
 """The destinations that a restore tried in vain, and what that comes to when none is left."""
 
 import re
+from typing import TypeGuard
 
 from msgspec.structs import replace
 
@@ -12,6 +13,7 @@ from holdfast.executor.domain import Outcome, failure_of
 from holdfast.executor.locks import LockWaitError
 from holdfast.executor.reach import OtherRepositoryError, RepositoryMissingError
 from holdfast.kernel.errors import HoldfastError
+from holdfast.restic.commands.dump_into import TakerFailedError
 from holdfast.restic.errors import ResticError, RestoreIncompleteError, RestoreUnverifiedError
 from holdfast.storage.errors import StorageError
 from holdfast.telemetry.logs import Log
@@ -81,3 +83,9 @@ class Tried:
 def is_targets_fault(error: BaseException) -> bool:
     """Whether it is where the files go that cannot take them."""
     return isinstance(error, RestoreIncompleteError) and bool(TARGETS_FAULT.search(error.detail))
+
+
+def is_sources_fault(error: BaseException) -> TypeGuard[HoldfastError]:
+    """Whether another destination may not have it."""
+    is_taken_badly = isinstance(error, TakerFailedError)
+    return isinstance(error, SOURCE_FAULTS) and not (is_taken_badly or is_targets_fault(error))

@@ -19,10 +19,10 @@ from holdfast.events.queries import HeartbeatReply
 from holdfast.events.restoring import AppRestoreResult
 from holdfast.events.run import RunCompleted, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
-from holdfast.events.work import AppRestoreRequested, BackupRequested
+from holdfast.events.work import AppRestoreRequested, BackupRequested, FanOut, RestoreSource
 from holdfast.kernel.ids import new_id
 from support.dockerd import Dockerd
-from support.executor import Bench, Place, backup_of, until, work_of
+from support.executor import Bench, Place, backup_of, local_place, until, work_of
 
 pytestmark = [pytest.mark.restic, pytest.mark.docker]
 
@@ -432,4 +432,76 @@ async def test_without_room_it_is_refused(
     assert run.failure is not None
     assert run.failure.code == "app_not_restorable"
     assert "MiB free" in run.failure.message
+    assert shop.states() == {"running"}
+
+
+# ---- several destinations
+
+
+async def in_two_places(
+    bench: Bench, nas: Place, shop: Shop, device: dict[str, Any], tmp_path: Path
+) -> AppRestoreRequested:
+    """The restore of an app that is backed up to both, the first of which is tried first."""
+    (tmp_path / "second").mkdir()
+    second = await bench.initialise(local_place(tmp_path / "second", "second"), first=nas)
+    work = backup_of(
+        [Path(each) for each in shop.found.paths()],
+        nas,
+        second,
+        environment_of=tuple(each.container for each in shop.found.services),
+        fan_out=FanOut.COPY,
+        **device,
+    )
+    run = await bench.outcome(work)
+    assert run.status is RunStatus.SUCCESS, run.failure
+    ids = {each.destination_id: each.restic_snapshot_id for each in bench.said(SnapshotCompleted)}
+    other = RestoreSource(address=second.address, restic_snapshot_id=ids[second.id])
+    return restore_of(nas, shop, (work, ids[nas.id]), others=(other,), **device)
+
+
+def damage(place: Path) -> None:
+    """Nothing of its files' content can be read; what is in its folders can."""
+    packs = sorted(place.rglob("data/*/*"), key=lambda path: path.stat().st_size)
+    for pack in packs:
+        content = bytearray(pack.read_bytes())
+        content[: len(content) // 4] = bytes(len(content) // 4)
+        pack.chmod(0o600)
+        pack.write_bytes(content)
+
+
+async def test_what_one_destination_cannot_give_comes_from_the_next(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, tmp_path: Path
+) -> None:
+    before = shop.content()
+    work = await in_two_places(bench, nas, shop, device, tmp_path)
+    (shop.volume / "state").write_text("spoilt")
+    (shop.site / "new").write_text("later")
+    damage(Path(nas.address.local_path))
+
+    run = await bench.outcome(work)
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert shop.content() == before
+    assert shop.states() == {"running"}
+    result = result_of(run)
+    assert [each.destination_id for each in result.failed_sources] == [nas.id]
+    assert result.destination_id == work.others[0].address.destination_id
+    previous = {each.path: Path(each.previous) for each in result.places if each.previous}
+    assert (previous[str(shop.volume)] / "state").read_text() == "spoilt"
+
+
+async def test_when_no_destination_can_all_is_as_it_was(
+    bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, tmp_path: Path
+) -> None:
+    work = await in_two_places(bench, nas, shop, device, tmp_path)
+    (shop.volume / "state").write_text("good, and newer")
+    now = shop.content()
+    damage(Path(nas.address.local_path))
+    damage(tmp_path / "second")
+
+    run = await bench.outcome(work)
+
+    assert run.status is RunStatus.FAILED
+    assert len(result_of(run).failed_sources) == 2
+    assert shop.content() == now
     assert shop.states() == {"running"}

@@ -1,9 +1,9 @@
 """Bringing a whole app back."""
 
-from holdfast.catalog.answers.snapshots import restorable
+from holdfast.catalog.answers.snapshots import restorable, sources_of
 from holdfast.catalog.deps import Deps
 from holdfast.catalog.domain.device import far_address, is_known
-from holdfast.catalog.store import apps, destinations, devices, runs
+from holdfast.catalog.store import apps, devices, runs
 from holdfast.catalog.store.pool import transaction
 from holdfast.events.discovery import DataKind, FoundApp, FoundData
 from holdfast.events.queries import RestoreApp
@@ -21,7 +21,7 @@ async def answer_restore_app(query: RestoreApp, deps: Deps) -> RunAccepted:
         app = await apps.find(connection, query.app_id)
         if app is None:
             raise NotFoundError(f"There is no app {query.app_id}.")
-        snapshot, restic_snapshot_id = await restorable(connection, query.snapshot_id)
+        snapshot, _ = await restorable(connection, query.snapshot_id)
         if snapshot.app_id != app.id:
             raise InvalidRequestError(f"snapshot_id: that is no snapshot of {app.name}.")
         device = await devices.find(connection, query.target_device_id or app.device_id)
@@ -34,7 +34,7 @@ async def answer_restore_app(query: RestoreApp, deps: Deps) -> RunAccepted:
                 f"target_device_id: {device.name} was never reached.",
                 guidance="Test the device first; that pins its host key.",
             )
-        addresses = await destinations.addresses(connection, [snapshot.destination_id])
+        first, *others = await sources_of(connection, query.snapshot_id)
         work = AppRestoreRequested(
             event_id=derived_id(AppRestoreRequested.TYPE, run_id),
             occurred_at=deps.now(),
@@ -43,8 +43,9 @@ async def answer_restore_app(query: RestoreApp, deps: Deps) -> RunAccepted:
             configuration_id=snapshot.configuration_id,
             app_id=app.id,
             app_name=app.name,
-            address=addresses[snapshot.destination_id],
-            restic_snapshot_id=restic_snapshot_id,
+            address=first.address,
+            restic_snapshot_id=first.restic_snapshot_id,
+            others=tuple(others),
             backup_run_id=snapshot.run_id,
             found=app.found or _declared(app),
             device=far_address(device),
@@ -64,7 +65,9 @@ async def answer_restore_app(query: RestoreApp, deps: Deps) -> RunAccepted:
     deps.wake.set()
     if view is None:
         raise HoldfastError
-    return RunAccepted(run_id=run_id, status=view.status, destination_id=snapshot.destination_id)
+    return RunAccepted(
+        run_id=run_id, status=view.status, destination_id=first.address.destination_id
+    )
 
 
 def _declared(app: AppView) -> FoundApp:

@@ -24,7 +24,12 @@ from holdfast.events.queries import (
     claim_purpose,
 )
 from holdfast.events.run import Operation, RunStatus
-from holdfast.events.work import HealRequested, InitRequested, RestoreRequested
+from holdfast.events.work import (
+    AppRestoreRequested,
+    HealRequested,
+    InitRequested,
+    RestoreRequested,
+)
 from holdfast.secretbox.envelope import seal_to
 
 ON_DEVICES = frozenset(
@@ -113,7 +118,7 @@ def _opened_by(run: RunRow) -> tuple[UUID, ...]:
         return (*run.destination_ids, work.first.destination_id)
     if isinstance(work, HealRequested):
         return (*run.destination_ids, *(each.destination_id for each in work.siblings))
-    if isinstance(work, RestoreRequested):
+    if isinstance(work, RestoreRequested | AppRestoreRequested):
         return (*run.destination_ids, *(each.address.destination_id for each in work.others))
     return run.destination_ids
 

@@ -51,17 +51,12 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
     run_id = new_id()
     async with transaction(deps.pool) as connection:
         snapshot, _ = await restorable(connection, query.snapshot_id)
-        first, *others = in_order(
-            await snapshots.copies(connection, query.snapshot_id), query.snapshot_id
-        )
+        first, *others = await sources_of(connection, query.snapshot_id)
         device = await devices.find(connection, query.target_device_id)
         if device is None:
             raise InvalidRequestError(
                 f"target_device_id: there is no device {query.target_device_id}."
             )
-        addresses = await destinations.addresses(
-            connection, [each.destination_id for each in (first, *others)]
-        )
         app = await apps.find(connection, snapshot.app_id) if snapshot.app_id else None
         work = RestoreRequested(
             event_id=derived_id(RestoreRequested.TYPE, run_id),
@@ -71,15 +66,9 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
             configuration_id=snapshot.configuration_id,
             app_id=snapshot.app_id,
             app_name=app.name if app else "",
-            address=addresses[first.destination_id],
+            address=first.address,
             restic_snapshot_id=first.restic_snapshot_id,
-            others=tuple(
-                RestoreSource(
-                    address=addresses[each.destination_id],
-                    restic_snapshot_id=each.restic_snapshot_id,
-                )
-                for each in others
-            ),
+            others=tuple(others),
             target_path=target_path,
             files=tuple(dict.fromkeys(files)),
             mode=query.mode,
@@ -102,7 +91,9 @@ async def answer_restore_snapshot(query: RestoreSnapshot, deps: Deps) -> RunAcce
     deps.wake.set()
     if view is None:
         raise HoldfastError
-    return RunAccepted(run_id=run_id, status=view.status, destination_id=first.destination_id)
+    return RunAccepted(
+        run_id=run_id, status=view.status, destination_id=first.address.destination_id
+    )
 
 
 async def restorable(connection: Connection, snapshot_id: UUID) -> tuple[SnapshotView, str]:
@@ -113,6 +104,19 @@ async def restorable(connection: Connection, snapshot_id: UUID) -> tuple[Snapsho
     if snapshot.restic_snapshot_id is None or snapshot.forgotten_at is not None:
         raise NotRestorableError
     return snapshot, snapshot.restic_snapshot_id
+
+
+async def sources_of(connection: Connection, snapshot_id: UUID) -> tuple[RestoreSource, ...]:
+    """Where its content is, in the order in which they are tried."""
+    copies = in_order(await snapshots.copies(connection, snapshot_id), snapshot_id)
+    ids = [each.destination_id for each in copies]
+    addresses = await destinations.addresses(connection, ids)
+    return tuple(
+        RestoreSource(
+            address=addresses[each.destination_id], restic_snapshot_id=each.restic_snapshot_id
+        )
+        for each in copies
+    )
 
 
 def absolute(path: str, field: str, *, may_be_relative: bool = False) -> str:

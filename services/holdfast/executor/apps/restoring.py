@@ -12,9 +12,9 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from holdfast.events.restoring import AppRestorePlace, AppRestoreResult
+from holdfast.events.restoring import AppRestorePlace, AppRestoreResult, FailedSource
 from holdfast.events.run import Failure, RunStatus
-from holdfast.events.work import AppRestoreRequested
+from holdfast.events.work import AppRestoreRequested, RestoreSource
 from holdfast.executor.apps import containers, databases, remaking
 from holdfast.executor.apps.checks import Survey, survey
 from holdfast.executor.apps.files import bring_files
@@ -29,6 +29,7 @@ from holdfast.executor.domain import Outcome, failure_of
 from holdfast.executor.hold import Reason, StoppedError
 from holdfast.executor.locks import LockWaitError, unless_locked
 from holdfast.executor.reach import reach
+from holdfast.executor.sources import Tried, is_sources_fault
 from holdfast.executor.takeover import end_predecessor
 from holdfast.executor.there import at_device
 from holdfast.kernel.errors import HoldfastError
@@ -65,27 +66,54 @@ class Restore:
 
 
 async def run(attempt: Attempt, work: AppRestoreRequested) -> Outcome:
-    """See the module."""
+    """See the module.  When a destination fails, all is put back, and the next one is tried."""
     steps = Steps(attempt.deps.now)
+    first = RestoreSource(address=work.address, restic_snapshot_id=work.restic_snapshot_id)
+    tried = Tried(attempt)
     async with AsyncExitStack() as stack:
         there = await stack.enter_async_context(at_device(attempt, work.device))
-        try:
-            return await unless_locked(
-                there,
-                work.address,
-                lambda: there.hold.guard(_run(there, work, steps)),
-                exclusive=False,
+        for source in (first, *work.others):
+            work = replace(
+                work, address=source.address, restic_snapshot_id=source.restic_snapshot_id
             )
-        except LockWaitError as error:
-            await _undone(attempt, work)
-            raise error
-        except StoppedError as stopped:
-            if stopped.reason is Reason.CANCELLED:
+            try:
+                outcome = await _from(there, work, steps)
+            except LockWaitError as error:
                 await _undone(attempt, work)
-            # Otherwise whoever takes the run up puts back first.
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it was, the app must come back
-            return await _failed(attempt, work, steps, error)
+                raise error
+            except StoppedError as stopped:
+                if stopped.reason is Reason.CANCELLED:
+                    await _undone(attempt, work)
+                # Otherwise whoever takes the run up puts back first.
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever it was, the app must come back
+                outcome, may_go_on = await _failed(attempt, work, steps, error)
+                if may_go_on and is_sources_fault(error):
+                    tried.add(source, error)
+                    continue
+            return _with_sources(outcome, source, tried.failed)
+    return _with_sources(outcome, source, tried.failed)
+
+
+async def _from(attempt: Attempt, work: AppRestoreRequested, steps: Steps) -> Outcome:
+    """From the destination that *work* names."""
+    return await unless_locked(
+        attempt,
+        work.address,
+        lambda: attempt.hold.guard(_run(attempt, work, steps)),
+        exclusive=False,
+    )
+
+
+def _with_sources(
+    outcome: Outcome, source: RestoreSource, failed: tuple[FailedSource, ...]
+) -> Outcome:
+    if not isinstance(outcome.result, AppRestoreResult):
+        return outcome
+    result = replace(
+        outcome.result, destination_id=source.address.destination_id, failed_sources=failed
+    )
+    return replace(outcome, result=result)
 
 
 async def _run(attempt: Attempt, work: AppRestoreRequested, steps: Steps) -> Outcome:
@@ -273,13 +301,15 @@ async def _undone(attempt: Attempt, work: AppRestoreRequested) -> bool:
 
 async def _failed(
     attempt: Attempt, work: AppRestoreRequested, steps: Steps, error: Exception
-) -> Outcome:
+) -> tuple[Outcome, bool]:
+    """What it came to, and whether all is as it was before."""
     failure = failure_of(error, attempt.all_secrets())
-    step = steps.current
+    step, is_as_before = steps.current, True
     try:
         with steps.step("put everything back"):
             changed = await _undone(attempt, work)
     except HoldfastError as second:
+        is_as_before = False
         log.error("app_not_put_back", run_id=str(work.run_id), error=str(second))
         worse = failure_of(second, attempt.all_secrets())
         message = (
@@ -299,8 +329,5 @@ async def _failed(
         if changed:
             message = f"{step}: {failure.message} The previous state is back."
             failure = replace(failure, message=message, retryable=False)
-    return Outcome(
-        status=RunStatus.FAILED,
-        failure=failure,
-        result=AppRestoreResult(dry_run=work.dry_run, places=(), steps=tuple(steps.done)),
-    )
+    result = AppRestoreResult(dry_run=work.dry_run, places=(), steps=tuple(steps.done))
+    return Outcome(status=RunStatus.FAILED, failure=failure, result=result), is_as_before
