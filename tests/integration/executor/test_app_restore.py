@@ -505,3 +505,71 @@ async def test_when_no_destination_can_all_is_as_it_was(
     assert len(result_of(run).failed_sources) == 2
     assert shop.content() == now
     assert shop.states() == {"running"}
+
+
+# ---- networks
+
+
+SUBNET, ADDRESS = "10.213.7.0/24", "10.213.7.77"
+
+
+@pytest.fixture
+def networked(engine: Dockerd, shop: Shop) -> Iterator[Shop]:
+    """One of the containers has a fixed address in a network of the app's own."""
+    engine.docker("rm", "-f", "web")
+    engine.docker(
+        *("network", "create", "--internal", "--subnet", SUBNET, "--label", "kind=shop"),
+        *("--opt", "com.docker.network.bridge.name=hf-shop", "shop_net"),
+    )
+    engine.docker(
+        *("run", "-d", "--name", "web", "--network", "shop_net", "--ip", ADDRESS),
+        *("--network-alias", "www", "-v", f"{shop.site}:/site"),
+        *("lab:1", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.1; done"),
+    )
+    yield shop
+    engine.remove_all()
+    engine.docker("network", "rm", "shop_net", "other_net", check=False)
+
+
+def network_of(engine: Dockerd) -> Any:
+    (told,) = json.loads(engine.docker("network", "inspect", "shop_net").stdout)
+    shown = {name: told[name] for name in ("Driver", "Internal", "IPAM", "Options", "Labels")}
+    (web,) = json.loads(engine.docker("inspect", "web").stdout)
+    endpoint = web["NetworkSettings"]["Networks"]["shop_net"]
+    aliases = [each for each in endpoint["Aliases"] if each != web["Id"][:12]]
+    return shown, endpoint["IPAddress"], aliases
+
+
+async def test_networks_come_back_as_they_were_with_fixed_addresses(
+    bench: Bench, device: dict[str, Any], nas: Place, networked: Shop, engine: Dockerd
+) -> None:
+    before = network_of(engine)
+    assert before[1] == ADDRESS
+    made = await backed_up(bench, nas, networked, device)
+    engine.docker("rm", "-f", "web")
+    engine.docker("network", "rm", "shop_net")
+
+    run = await bench.outcome(restore_of(nas, networked, made, **device))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    shown, address, aliases = network_of(engine)
+    assert (shown, address) == before[:2]
+    assert "www" in aliases
+
+
+async def test_a_subnet_that_is_taken_is_told_before_anything_is_changed(
+    bench: Bench, nas: Place, networked: Shop, engine: Dockerd
+) -> None:
+    made = await backed_up(bench, nas, networked, {})
+    engine.docker("rm", "-f", "web")
+    engine.docker("network", "rm", "shop_net")
+    engine.docker("network", "create", "--internal", "--subnet", "10.213.0.0/16", "other_net")
+
+    run = await bench.outcome(restore_of(nas, networked, made))
+
+    assert run.failure is not None
+    assert run.failure.code == "app_not_restorable"
+    assert f"The subnet {SUBNET} of network shop_net is taken by network other_net." in (
+        run.failure.message
+    )
+    assert engine.state("db") == "running"

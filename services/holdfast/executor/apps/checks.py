@@ -9,7 +9,7 @@ from holdfast.executor.apps import containers, remaking
 from holdfast.executor.apps.databases import KeptDump, kept_dumps
 from holdfast.executor.apps.hand import Hand, Look
 from holdfast.executor.apps.plan import Place, file_problems, places_of, sources_of
-from holdfast.executor.apps.remaking import Definition, Kept
+from holdfast.executor.apps.remaking import Definition, Kept, Network
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.engine import (
     AppContainer,
@@ -38,6 +38,8 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     dumps: tuple[KeptDump, ...]
     """Of the databases among the containers that will run."""
     new_volumes: tuple[str, ...]
+    networks: Mapping[str, Network]
+    """Those that the containers were in, as far as they are known."""
     problems: tuple[str, ...]
 
 
@@ -68,7 +70,7 @@ async def survey(
             volumes = await containers.volumes(attempt, engine, names)
             to_make = _to_make(work, there, kept.definitions)
             if to_make:
-                problems += await remaking.problems(attempt, to_make)
+                problems += await remaking.problems(attempt, to_make, kept.networks)
             will_run = {*there, *(each.name.lstrip("/") for each in to_make)}
             dumps = tuple(
                 each
@@ -93,6 +95,7 @@ async def survey(
         there=there,
         to_make=to_make,
         dumps=dumps,
+        networks=kept.networks,
         new_volumes=tuple(name for name in names if name not in volumes),
         problems=tuple(problems),
     )

@@ -6,6 +6,7 @@ disk, in no argument, and in no message.
 
 import posixpath
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -14,22 +15,19 @@ import msgspec
 
 from holdfast.devices.base import Program
 from holdfast.devices.engine import Engine as Api
-from holdfast.devices.engine import open_here
+from holdfast.devices.engine import EngineRefusedError, open_here
 from holdfast.devices.facts import facts_of
 from holdfast.events.discovery import FoundApp
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import lines_of, runner_of
 from holdfast.executor.consistency.engine import EngineMissingError
-from holdfast.executor.consistency.environment import FILE, Environments
+from holdfast.executor.consistency.environment import FILE, OWN_NETWORKS, Environments
 from holdfast.executor.domain import run_tag
 from holdfast.restic import Restic
 from holdfast.restic.commands import dump, snapshots
 from holdfast.restic.commands.dump import DumpOptions
 from holdfast.restic.commands.snapshots import SnapshotsOptions
 from holdfast.restic.tags import DUMP, dump_tag
-
-OWN_NETWORKS = ("default", "bridge", "host", "none", "pasta", "slirp4netns")
-"""Of the engine itself, or none at all."""
 
 LISTENERS = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; :"
 
@@ -40,11 +38,35 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     aliases: tuple[str, ...] | None = None
     i_p_a_m_config: dict[str, Any] | None = msgspec.field(name="IPAMConfig", default=None)
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it has an address there that somebody chose."""
+        return any((self.i_p_a_m_config or {}).values())
+
 
 class Networks(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """Those that a container is in."""
 
     networks: dict[str, Endpoint] | None = None
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """A network as the engine told of it."""
+
+    name: str
+    driver: str = "bridge"
+    internal: bool = False
+    attachable: bool = False
+    enable_ipv6: bool = msgspec.field(name="EnableIPv6", default=False)
+    ipam: dict[str, Any] | None = msgspec.field(name="IPAM", default=None)
+    options: dict[str, str] | None = None
+    labels: dict[str, str] | None = None
+
+    @property
+    def subnets(self) -> tuple[str, ...]:
+        """Those that it has."""
+        told = (self.ipam or {}).get("Config") or ()
+        return tuple(str(each["Subnet"]) for each in told if each.get("Subnet"))
 
 
 class MountPoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -93,6 +115,8 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """By container."""
     app: FoundApp | None = None
     """What the app was then."""
+    networks: Mapping[str, Network] = {}
+    """Those that its containers were in, by name."""
 
 
 async def kept(restic: Restic, backup_run: UUID) -> Kept:
@@ -111,7 +135,12 @@ async def kept(restic: Restic, backup_run: UUID) -> Kept:
             for one in told.containers
             if bytes(one.inspected) != b"null"
         }
-        return Kept(definitions=definitions, app=told.app)
+        networks = [msgspec.json.decode(each, type=Network) for each in told.networks]
+        return Kept(
+            definitions=definitions,
+            app=told.app,
+            networks={each.name: each for each in networks},
+        )
     return Kept()
 
 
@@ -136,7 +165,9 @@ def body_of(definition: Definition) -> dict[str, Any]:
     return body
 
 
-async def problems(attempt: Attempt, definitions: Sequence[Definition]) -> list[str]:
+async def problems(
+    attempt: Attempt, definitions: Sequence[Definition], networks: Mapping[str, Network]
+) -> list[str]:
     """What keeps those containers, none of which is there, from being made."""
     api = await api_of(attempt)
     found = [
@@ -150,15 +181,17 @@ async def problems(attempt: Attempt, definitions: Sequence[Definition]) -> list[
             f"Port {port}, which {each.name.lstrip('/')} needs, is taken."
             for port in sorted(each.ports & taken)
         ]
-    return found
+    return found + await _subnets_taken(attempt, definitions, networks)
 
 
-async def make(attempt: Attempt, definition: Definition, project: str) -> None:
-    """It, and the networks that it is in.  Raises EngineRefusedError."""
+async def make(
+    attempt: Attempt, definition: Definition, project: str, networks: Mapping[str, Network]
+) -> None:
+    """It, and the networks that it is in, as far as they are known.  Raises EngineRefusedError."""
     api = await api_of(attempt)
     for name in definition.networks:
         if await api.get(f"/networks/{quote(name)}") is None:
-            await api.post("/networks/create", msgspec.json.encode(_network(name, project)))
+            await _make_network(api, definition, name, project, networks.get(name))
     name = definition.name.lstrip("/")
     await api.post(
         f"/containers/create?name={quote(name)}", msgspec.json.encode(body_of(definition))
@@ -166,6 +199,58 @@ async def make(attempt: Attempt, definition: Definition, project: str) -> None:
     for network, endpoint in list(definition.networks.items())[1:]:
         words = {"Container": name, "EndpointConfig": _endpoint(endpoint)}
         await api.post(f"/networks/{quote(network)}/connect", msgspec.json.encode(words))
+
+
+async def _make_network(
+    api: Api, definition: Definition, name: str, project: str, kept: Network | None
+) -> None:
+    if kept is None:
+        await api.post("/networks/create", msgspec.json.encode(_network(name, project)))
+        return
+    body = {
+        "Name": name,
+        "Driver": kept.driver,
+        "Internal": kept.internal,
+        "Attachable": kept.attachable,
+        "EnableIPv6": kept.enable_ipv6,
+        "Options": kept.options or {},
+        "Labels": kept.labels or {},
+    }
+    try:
+        await api.post("/networks/create", msgspec.json.encode({**body, "IPAM": kept.ipam}))
+    except EngineRefusedError:
+        if definition.networks[name].is_fixed:
+            raise
+        # The engine chose that subnet, or nobody relies on it: another one will do.
+        await api.post("/networks/create", msgspec.json.encode(body))
+
+
+async def _subnets_taken(
+    attempt: Attempt, definitions: Sequence[Definition], networks: Mapping[str, Network]
+) -> list[str]:
+    """Of networks that are to be made, because an address in them is fixed."""
+    wanted = {
+        name
+        for each in definitions
+        for name, endpoint in each.networks.items()
+        if endpoint.is_fixed and name in networks
+    }
+    if not wanted:
+        return []
+    told = await (await api_of(attempt)).get("/networks")
+    there = msgspec.json.decode(told or b"[]", type=list[Network])
+    return [
+        f"The subnet {subnet} of network {name} is taken by network {other.name}."
+        for name in sorted(wanted - {each.name for each in there})
+        for subnet in networks[name].subnets
+        for other in there
+        if any(_overlap(subnet, each) for each in other.subnets)
+    ]
+
+
+def _overlap(one: str, other: str) -> bool:
+    first, second = ip_network(one, strict=False), ip_network(other, strict=False)
+    return first.version == second.version and first.overlaps(second)
 
 
 def _network(name: str, project: str) -> Mapping[str, Any]:

@@ -174,7 +174,7 @@ async def _bring_back(restore: Restore) -> Outcome:
     if found.engine:
         for definition in found.to_make:
             with steps.step(f"make {definition.name.lstrip('/')}"):
-                await remaking.make(attempt, definition, _project(restore.work))
+                await remaking.make(attempt, definition, _project(restore.work), found.networks)
         names = _names(restore)
         await _load_databases(restore, found.engine, places)
         for name in names:

@@ -30,6 +30,9 @@ log = Log("executor")
 
 FILE = "holdfast-environment.json"
 
+OWN_NETWORKS = ("default", "bridge", "host", "none", "podman", "pasta", "slirp4netns")
+"""Of the engine itself, or none at all."""
+
 
 class ContainerEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """Of one container."""
@@ -42,12 +45,22 @@ class ContainerEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """All that the engine told of it, in its own words: by that it can be made again."""
 
 
+class _Settings(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    networks: dict[str, msgspec.Raw] | None = None
+
+
+class _Inspected(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    network_settings: _Settings = _Settings()
+
+
 class Environments(msgspec.Struct, frozen=True, kw_only=True):
     """What the file holds."""
 
     containers: tuple[ContainerEnvironment, ...]
     app: FoundApp | None = None
     """What the app was then."""
+    networks: tuple[msgspec.Raw, ...] = ()
+    """What the engine told of those that the containers are in, the engine's own left out."""
 
 
 async def keep_environments(
@@ -61,23 +74,26 @@ async def keep_environments(
     if not work.environment_of:
         return ()
     try:
-        read = await _read(attempt, work.environment_of)
+        read, networks = await _read(attempt, work.environment_of)
     except HoldfastError as error:
         # The files are worth a snapshot without it.
         log.warning("environment_not_read", run_id=str(work.run_id), error=str(error))
-        read = {}
+        read, networks = {}, ()
     if read:
-        kept = Environments(containers=tuple(read.values()), app=work.found)
+        kept = Environments(containers=tuple(read.values()), app=work.found, networks=networks)
         options = _options(work, kept)
         await with_restic(attempt, target.address, restic, lambda here: backup.run(here, options))
     return tuple(f"environment of {name}" for name in work.environment_of if name not in read)
 
 
-async def _read(attempt: Attempt, names: Sequence[str]) -> dict[str, ContainerEnvironment]:
-    """Of those of the containers that are there, by name."""
+async def _read(
+    attempt: Attempt, names: Sequence[str]
+) -> tuple[dict[str, ContainerEnvironment], tuple[msgspec.Raw, ...]]:
+    """Of those of the containers that are there, by name, and of their networks."""
     facts = await facts_of(runner_of(attempt), attempt.deps.now, program="restic")
     connect = open_here if attempt.host is None else attempt.host.open
     found: dict[str, ContainerEnvironment] = {}
+    networks: dict[str, msgspec.Raw] = {}
     for socket in filter(None, (facts.docker, facts.podman)):
         engine = Engine(connect, socket)
         for name in names:
@@ -90,7 +106,16 @@ async def _read(attempt: Attempt, names: Sequence[str]) -> dict[str, ContainerEn
                     environment=config.env or (),
                     inspected=msgspec.Raw(told),
                 )
-    return found
+                for network in _networks(told).difference(networks, OWN_NETWORKS):
+                    shown = await engine.get(f"/networks/{quote(network)}")
+                    if shown is not None:
+                        networks[network] = msgspec.Raw(shown)
+    return found, tuple(networks.values())
+
+
+def _networks(told: bytes) -> set[str]:
+    """Names of those that a container is in."""
+    return set(msgspec.json.decode(told, type=_Inspected).network_settings.networks or {})
 
 
 def _options(work: BackupRequested, read: Environments) -> BackupOptions:
