@@ -125,3 +125,35 @@ def test_what_a_probe_may_tell_of_a_destination_is_the_destinations_fault() -> N
 
     assert told
     assert told <= DESTINATION_FAULTS
+
+
+@pytest.mark.parametrize("mode", ["never", "if_changed", "if_newer"])
+async def test_overwrite_and_a_mode_that_contradicts_it_are_refused(
+    mode: str, ready: GatewayHouse
+) -> None:
+    async with ready.client() as client:
+        response = await client.post(PATH, json={**BODY, "overwrite": True, "mode": mode})
+
+    assert response.status_code == 400
+    assert f"mode is '{mode}'" in response.json()["detail"]
+    assert not [each for each in ready.bus.asked if isinstance(each, q.RestoreSnapshot)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "mode"),
+    [
+        ({}, "never"),
+        ({"overwrite": True}, "always"),
+        ({"overwrite": True, "mode": "always"}, "always"),
+        ({"mode": "if_newer"}, "if_newer"),
+    ],
+)
+async def test_a_mode_may_be_named_either_way(
+    fields: dict[str, Any], mode: str, ready: GatewayHouse
+) -> None:
+    async with ready.client() as client:
+        response = await client.post(PATH, json={**BODY, **fields})
+
+    assert response.status_code == 202
+    (asked,) = [each for each in ready.bus.asked if isinstance(each, q.RestoreSnapshot)]
+    assert asked.mode == mode
