@@ -87,6 +87,8 @@ class AppRestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="app_resto
     steps: tuple[AppRestoreStep, ...] = ()
     problems: tuple[str, ...] = ()
     """What stands in the way; only a dry run succeeds with any."""
+    warnings: tuple[str, ...] = ()
+    """What somebody should know of, a sentence each: containers that are of another version now."""
     files_restored: int = 0
     bytes_restored: int = 0
     destination_id: UUID | None = None

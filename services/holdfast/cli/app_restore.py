@@ -50,5 +50,7 @@ def _tell(result: AppRestoreResult) -> None:
         out.print(f"  {name}", markup=False)
         if place.previous:
             out.print(f"    before: {place.previous}", markup=False)
+    for warning in result.warnings:
+        out.print(f"  mind: {warning}", markup=False)
     for problem in result.problems:
         out.print(f"  in the way: {problem}", markup=False)

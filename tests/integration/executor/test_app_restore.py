@@ -233,6 +233,24 @@ async def test_an_image_that_is_not_there_and_a_port_that_is_taken_are_told_befo
     assert engine.state("db") == "running"
 
 
+async def test_a_container_of_another_version_is_told_before(
+    bench: Bench, nas: Place, shop: Shop, engine: Dockerd
+) -> None:
+    made = await backed_up(bench, nas, shop, {})
+    engine.docker("tag", "lab:1", "lab:2")
+    engine.docker("rm", "-f", "web")
+    engine.started("web", image="lab:2")
+
+    run = await bench.outcome(restore_of(nas, shop, made, dry_run=True))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    (warning,) = result_of(run).warnings
+    assert "web is of lab:2 now, and was of lab:1 at the backup" in warning
+    assert result_of(run).problems == ()
+    engine.docker("rm", "-f", "web")
+    engine.docker("rmi", "lab:2")
+
+
 async def test_containers_of_which_nothing_was_kept_are_named(
     bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
 ) -> None:

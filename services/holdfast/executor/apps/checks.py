@@ -41,6 +41,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     networks: Mapping[str, Network]
     """Those that the containers were in, as far as they are known."""
     problems: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 async def survey(
@@ -98,6 +99,22 @@ async def survey(
         networks=kept.networks,
         new_volumes=tuple(name for name in names if name not in volumes),
         problems=tuple(problems),
+        warnings=other_versions(there, kept.definitions),
+    )
+
+
+def other_versions(
+    there: Mapping[str, AppContainer], kept: Mapping[str, Definition]
+) -> tuple[str, ...]:
+    """Containers that run another image than at the backup.  Pure.
+
+    They start on data that theirs may have to migrate, or may not understand.
+    """
+    return tuple(
+        f"{name} is of {now.image} now, and was of {kept[name].image} at the backup: it starts as "
+        "it is. Remove it first to have it made again as it was."
+        for name, now in there.items()
+        if name in kept and kept[name].image != now.image
     )
 
 

@@ -282,6 +282,7 @@ def _result(restore: Restore, places: tuple[Place, ...]) -> AppRestoreResult:
         ),
         containers=_names(restore),
         databases=tuple(each.container for each in restore.survey.dumps),
+        warnings=restore.survey.warnings,
         steps=tuple(restore.steps.done),
     )
 
