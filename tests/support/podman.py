@@ -38,11 +38,12 @@ class Podman:
     def __init__(self) -> None:
         # A socket's path must be short.
         self.run = Path(tempfile.mkdtemp(prefix="hf-podman-"))
-        self._environment = {
-            **os.environ,
+        self.settings = {
             "CONTAINERS_STORAGE_CONF": str(self.run / "storage.conf"),
             "CONTAINERS_CONF": str(self.run / "containers.conf"),
         }
+        """Variables by which a ``podman`` is this one."""
+        self._environment = {**os.environ, **self.settings}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "Podman":

@@ -83,6 +83,8 @@ async def survey(
         except EngineMissingError as error:
             problems.append(f"{error.message} {error.hint}")
     places = places_of(work.found, nodes, volumes)
+    if not places:
+        problems.append("The snapshot has nothing of what is known of the app.")
     known = [each for each in places if each.path]
     looks = await hand.look([each.path for each in known])
     total = found[0].summary.total_bytes_processed if found[0].summary else 0

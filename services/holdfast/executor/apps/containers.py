@@ -22,6 +22,15 @@ LOOK_SECONDS = 0.3
 STEADY_LOOKS = 5
 """One that has none is well when it was seen running so often in a row."""
 
+ON_THE_WAY = frozenset(
+    (
+        *("running", "created", "restarting", "exited"),
+        # Podman's own words for moments between these.
+        *("configured", "initialized", "stopping", "stopped"),
+    )
+)
+"""One that is paused, dead or being removed does not become well by itself."""
+
 STATE = (
     "{{.State.Status}} {{.State.ExitCode}} "
     "{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}"
@@ -125,8 +134,9 @@ async def wait_until_well(attempt: Attempt, engine: Engine, name: str) -> None:
     seen = 0
     while seen < STEADY_LOOKS:
         told = await _ask(attempt, argv)
-        status, code, health = told[0].split() if told else ("missing", "", "")
-        if health == "unhealthy" or status not in ("running", "created", "restarting", "exited"):
+        # Without a health check Podman tells an empty word, which is none.
+        status, code, health, *_ = (*told[0].split(), "none") if told else ("missing", "", "")
+        if health == "unhealthy" or status not in ON_THE_WAY:
             raise NotHealthyError(f"{name} is {health if status == 'running' else status}.")
         if status == "exited":
             if code != "0":

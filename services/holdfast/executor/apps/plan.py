@@ -68,8 +68,6 @@ def file_problems(
 ) -> list[str]:
     """What about the files is in the way.  *looks*: at the path of each place."""
     problems = []
-    if not places:
-        problems.append("The snapshot has nothing of what is known of the app.")
     for place, look in zip(places, looks, strict=True):
         if look.own == "holds":
             problems.append(f"{place.path}: other file systems are mounted below it.")

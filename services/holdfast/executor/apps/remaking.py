@@ -144,12 +144,20 @@ async def kept(restic: Restic, backup_run: UUID) -> Kept:
     return Kept()
 
 
+def ulimits_of(host: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """As an engine takes them: Podman tells ``RLIMIT_NOFILE`` of what it is asked as ``nofile``."""
+    return [
+        {**each, "Name": str(each.get("Name", "")).removeprefix("RLIMIT_").lower()}
+        for each in host.get("Ulimits") or ()
+    ]
+
+
 def body_of(definition: Definition) -> dict[str, Any]:
     """What the engine is asked to make.  Pure.
 
     A volume without a name of its own is asked for by the name that it got.
     """
-    host = dict(definition.host_config)
+    host = {**definition.host_config, "Ulimits": ulimits_of(definition.host_config)}
     binds = [str(each) for each in host.get("Binds") or ()]
     seen = {each.split(":")[1] for each in binds if ":" in each}
     seen |= {str(each.get("Target")) for each in host.get("Mounts") or ()}

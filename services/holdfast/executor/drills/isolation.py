@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.discovery import DataKind, FoundApp
-from holdfast.executor.apps.remaking import Definition, MountPoint
+from holdfast.executor.apps.remaking import Definition, MountPoint, ulimits_of
 from holdfast.executor.discovery import DRILL
 
 CONFIG = (
@@ -171,6 +171,7 @@ def _fresh(drill_id: UUID, container: str, number: int, destination: str) -> Fre
 
 def _host(told: Mapping[str, Any]) -> dict[str, Any]:
     kept = {key: told[key] for key in HOST_CONFIG if told.get(key)}
+    kept |= {"Ulimits": ulimits_of(told)} if "Ulimits" in kept else {}
     security = [each for each in told.get("SecurityOpt") or () if _is_harmless(str(each))]
     return {**kept, "SecurityOpt": security} if security else kept
 
