@@ -1,6 +1,6 @@
 """Which database a container is, what its dump runs, and which dumps go with a snapshot."""
 
-import os
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -79,10 +79,13 @@ def told(rule: DumpRule, tmp_path: Path, *tools: str, **environment: str) -> tup
     for tool in tools:
         (tmp_path / tool).write_text(TOOL)
         (tmp_path / tool).chmod(0o755)
-    path = f"{tmp_path}:{os.environ['PATH']}"
+    # Nothing else: this machine may have databases of its own.
+    for tool in ("sh", "cat", "env", "grep", "sed"):
+        if not (tmp_path / tool).exists():
+            (tmp_path / tool).symlink_to(shutil.which(tool) or tool)
     done = subprocess.run(
-        ["sh", "-c", rule.command],
-        env={"PATH": path, **environment},
+        ["/bin/sh", "-c", rule.command],
+        env={"PATH": str(tmp_path), **environment},
         capture_output=True,
         text=True,
         check=False,
