@@ -37,6 +37,13 @@ def marked(run_id: str) -> list[int]:
     return found
 
 
+async def something_marked(run_id: str) -> None:
+    """A program that sshd has agreed to start is not there at once."""
+    async with asyncio.timeout(20):
+        while not marked(run_id):
+            await asyncio.sleep(0.01)
+
+
 async def nothing_marked(run_id: str) -> None:
     async with asyncio.timeout(20):
         while marked(run_id):

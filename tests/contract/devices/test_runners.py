@@ -17,7 +17,7 @@ from holdfast.devices.local import LocalRunner
 from holdfast.devices.ssh import SshRunner
 from holdfast.kernel.clock import utc_now
 from holdfast.kernel.secret import Secret
-from support.devices import connected, marked, nothing_marked
+from support.devices import connected, marked, nothing_marked, something_marked
 from support.sshd import Sshd
 
 
@@ -134,7 +134,7 @@ async def test_a_program_that_is_not_there_is_named(runner: Runner) -> None:
 
 async def test_the_end_of_the_block_ends_it(runner: Runner, run_id: str) -> None:
     async with runner.start(Program(argv=("sleep", "1000"), run_id=run_id)):
-        assert marked(run_id)
+        await something_marked(run_id)
 
     await nothing_marked(run_id)
 
