@@ -115,6 +115,11 @@ class Attempt:
         """Whether another attempt may have left something behind."""
         return self.claim.claim > 1
 
+    @property
+    def cache_there(self) -> str:
+        """Our private directory where the run's files are."""
+        return str(self.deps.cache) if self.host is None else self.host.cache
+
     def restic(self, address: DestinationAddress) -> Restic:
         """restic for the repository at *address*.  It does not wait for a lock: the run does."""
         cache = self.deps.cache / str(address.destination_id)

@@ -11,6 +11,7 @@ from holdfast.events.base import Event
 from holdfast.events.run import Operation, RunProgress
 from holdfast.kernel.clock import Now
 from holdfast.kernel.ids import new_id
+from holdfast.restic.messages import Status
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
@@ -85,6 +86,19 @@ class Progress:
             current_file=current_file,
         )
         self._news.set()
+
+    def tell_restored(
+        self, status: Status, destination_id: UUID, fraction: float | None = None
+    ) -> None:
+        """Note where a restore is, by restic's word; *fraction*: when it is only a part."""
+        self.tell(
+            status.percent_done if fraction is None else fraction,
+            destination_id=destination_id,
+            files_done=status.files_restored,
+            total_files=status.total_files,
+            bytes_done=status.bytes_restored,
+            total_bytes=status.total_bytes,
+        )
 
     async def _speak(self) -> None:
         while True:

@@ -16,10 +16,11 @@ from holdfast.events.queries import Claim
 from holdfast.events.run import Operation, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
 from holdfast.events.work import BackupRequested, DiscoverRequested
-from holdfast.executor.apps.databases import kept_dumps
+from holdfast.executor.apps.databases import dumps_among
 from holdfast.executor.apps.remaking import kept
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.beside import beside
 from holdfast.executor.drills.boot import Booting, NotBootableError, boot, clear
 from holdfast.executor.drills.isolation import name_of, prefix_of
 from holdfast.executor.hold import Hold
@@ -139,13 +140,13 @@ async def drilled(
     restic = bench.restic(nas)
     snapshot = bench.said(SnapshotCompleted)[-1].restic_snapshot_id
     await restore.run(restic, RestoreOptions(snapshot=snapshot, target=str(root)))
-    beside = await kept(restic, work.run_id)
-    dumps = await kept_dumps(restic, work.run_id, shop.found, beside.definitions)
+    found = await kept(restic, await beside(restic, work.run_id))
+    dumps = dumps_among(found.beside, shop.found, found.definitions)
     assert [each.container for each in dumps] == ["shop-db-1"]
     return work, Booting(
         drill_id=new_id(),
         found=shop.found,
-        kept=beside,
+        kept=found,
         dumps=dumps,
         root=str(root),
         probes=(),

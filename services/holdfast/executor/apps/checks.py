@@ -6,7 +6,7 @@ import msgspec
 
 from holdfast.events.work import AppRestoreRequested
 from holdfast.executor.apps import containers, remaking
-from holdfast.executor.apps.databases import KeptDump, kept_dumps
+from holdfast.executor.apps.databases import KeptDump, dumps_among
 from holdfast.executor.apps.hand import Hand, Look
 from holdfast.executor.apps.plan import Place, file_problems, places_of, sources_of
 from holdfast.executor.apps.remaking import Definition, Kept, Network
@@ -75,9 +75,7 @@ async def survey(
             will_run = {*there, *(each.name.lstrip("/") for each in to_make)}
             dumps = tuple(
                 each
-                for each in await kept_dumps(
-                    restic, work.backup_run_id, work.found, kept.definitions
-                )
+                for each in dumps_among(kept.beside, work.found, kept.definitions)
                 if each.container in will_run
             )
         except EngineMissingError as error:

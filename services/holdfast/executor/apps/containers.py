@@ -3,10 +3,9 @@
 import contextlib
 from collections.abc import Sequence
 
-from holdfast.devices.base import Program
 from holdfast.events.discovery import FoundApp
 from holdfast.executor.attempt import Attempt
-from holdfast.executor.consistency.commands import Ended, ended, lines_of, runner_of
+from holdfast.executor.consistency.commands import Ended, ended, told_by
 from holdfast.executor.consistency.engine import (
     STOP_SECONDS,
     AppContainer,
@@ -159,6 +158,5 @@ async def _do(attempt: Attempt, argv: Sequence[str], *, seconds: float = ENGINE_
 
 async def _ask(attempt: Attempt, argv: Sequence[str]) -> list[str]:
     """What it says; nothing when there is no such thing."""
-    async with runner_of(attempt).start(Program(argv=argv)) as process:
-        told = await lines_of(process.lines())
-        return told if await process.wait() == 0 else []
+    told = await told_by(attempt, argv)
+    return told.lines if told.code == 0 else []

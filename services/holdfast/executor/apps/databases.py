@@ -8,7 +8,6 @@ makes a new one, by the variables that the container has; then the dump is loade
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from uuid import UUID
 
 import msgspec
 
@@ -20,14 +19,12 @@ from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import ended
 from holdfast.executor.consistency.engine import Engine
 from holdfast.executor.consistency.rules import DumpRule, filename_of, rule_of
-from holdfast.executor.domain import run_tag
 from holdfast.executor.there import with_restic
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
-from holdfast.restic.commands import dump_into, snapshots
+from holdfast.restic.commands import dump_into
 from holdfast.restic.commands.dump import DumpOptions
-from holdfast.restic.commands.snapshots import Snapshot, SnapshotsOptions
-from holdfast.restic.tags import DUMP, dump_tag
+from holdfast.restic.commands.snapshots import Snapshot
 
 READY_SECONDS = 300.0
 """A new database may take so long on a slow disk."""
@@ -60,19 +57,11 @@ class KeptDump(msgspec.Struct, frozen=True, kw_only=True):
     """Where, in the snapshot's paths, the database's own files are."""
 
 
-async def kept_dumps(
-    restic: Restic, backup_run: UUID, found: FoundApp, definitions: Mapping[str, Definition]
-) -> tuple[KeptDump, ...]:
-    """Those of the app's containers, in the order in which they are started."""
-    tags = (DUMP, dump_tag(run_tag(backup_run)))
-    beside = await snapshots.run(restic, SnapshotsOptions(tags=tags))
-    return dumps_among(beside, found, definitions)
-
-
 def dumps_among(
     beside: Sequence[Snapshot], found: FoundApp, definitions: Mapping[str, Definition]
 ) -> tuple[KeptDump, ...]:
-    """The same of what is *beside* the snapshot, oldest first.  Pure."""
+    """Those of the app's containers, in the order in which they are started, among what lies
+    *beside* the snapshot, oldest first.  Pure."""
     newest = {posixpath.basename(path): each.id for each in beside for path in each.paths}
     dumps = []
     for service in found.services:

@@ -34,14 +34,8 @@ async def bring_files(
     wanted = options_of(work.restic_snapshot_id, places)
 
     def tell(number: int, status: Status) -> None:
-        attempt.progress.tell(
-            (number + status.percent_done) / len(wanted),
-            destination_id=work.address.destination_id,
-            files_done=status.files_restored,
-            total_files=status.total_files,
-            bytes_done=status.bytes_restored,
-            total_bytes=status.total_bytes,
-        )
+        fraction = (number + status.percent_done) / len(wanted)
+        attempt.progress.tell_restored(status, work.address.destination_id, fraction)
 
     async def use(there: Restic) -> Brought:
         files = bytes = 0

@@ -6,10 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.devices.base import Program
 from holdfast.executor.apps.journal import Journal, Move
 from holdfast.executor.attempt import Attempt
-from holdfast.executor.consistency.commands import lines_of, runner_of
+from holdfast.executor.consistency.commands import told_by
 from holdfast.kernel.errors import HoldfastError
 
 SCRIPT = files("holdfast.devices").joinpath("aside.sh").read_text(encoding="utf-8")
@@ -38,8 +37,7 @@ class Hand:
 
     def __init__(self, attempt: Attempt, app_id: UUID) -> None:
         self._attempt = attempt
-        cache = str(attempt.deps.cache) if attempt.host is None else attempt.host.cache
-        self.folder = f"{cache}/app-restores/{app_id}"
+        self.folder = f"{attempt.cache_there}/app-restores/{app_id}"
 
     async def unfinished(self) -> tuple[UUID, ...]:
         """Runs whose restore neither came to its end nor was put back."""
@@ -93,15 +91,8 @@ class Hand:
         return f"{self.folder}/{run_id}"
 
     async def _do(self, what: str, folder: str, *words: str, stdin: bytes = b"") -> list[str]:
-        program = Program(
-            argv=("sh", "-c", SCRIPT, "aside", what, folder, *words),
-            run_id=str(self._attempt.work.run_id),
-            stdin=stdin,
-        )
-        async with runner_of(self._attempt).start(program) as process:
-            told = await lines_of(process.lines())
-            said = await lines_of(process.error_lines())
-            code = await process.wait()
-        if code != 0:
-            raise AsideError(detail="\n".join(said)[:2000])
-        return told
+        argv = ("sh", "-c", SCRIPT, "aside", what, folder, *words)
+        told = await told_by(self._attempt, argv, stdin=stdin)
+        if told.code != 0:
+            raise AsideError(detail=told.said)
+        return told.lines

@@ -5,29 +5,25 @@ disk, in no argument, and in no message.
 """
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import quote
-from uuid import UUID
 
 import msgspec
 
-from holdfast.devices.base import Program
 from holdfast.devices.engine import Engine as Api
 from holdfast.devices.engine import EngineRefusedError, open_here
 from holdfast.devices.facts import facts_of
 from holdfast.events.discovery import FoundApp
 from holdfast.executor.attempt import Attempt
-from holdfast.executor.consistency.commands import lines_of, runner_of
+from holdfast.executor.consistency.commands import runner_of, told_by
 from holdfast.executor.consistency.engine import EngineMissingError
 from holdfast.executor.consistency.environment import FILE, OWN_NETWORKS, Environments
-from holdfast.executor.domain import run_tag
 from holdfast.restic import Restic
-from holdfast.restic.commands import dump, snapshots
+from holdfast.restic.commands import dump
 from holdfast.restic.commands.dump import DumpOptions
-from holdfast.restic.commands.snapshots import SnapshotsOptions
-from holdfast.restic.tags import DUMP, dump_tag
+from holdfast.restic.commands.snapshots import Snapshot
 
 LISTENERS = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; :"
 
@@ -111,6 +107,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """What lies beside a snapshot."""
 
+    beside: tuple[Snapshot, ...] = ()
+    """Oldest first."""
     definitions: Mapping[str, Definition] = {}
     """By container."""
     app: FoundApp | None = None
@@ -119,11 +117,9 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """Those that its containers were in, by name."""
 
 
-async def kept(restic: Restic, backup_run: UUID) -> Kept:
-    """What lies beside the snapshot of that run; nothing where nothing does."""
-    tags = (DUMP, dump_tag(run_tag(backup_run)))
-    found = await snapshots.run(restic, SnapshotsOptions(tags=tags))
-    for each in reversed(found):
+async def kept(restic: Restic, beside: Sequence[Snapshot]) -> Kept:
+    """What is in what lies beside a snapshot; nothing where nothing does."""
+    for each in reversed(beside):
         if [posixpath.basename(path) for path in each.paths] != [FILE]:
             continue
         options = DumpOptions(snapshot=each.id, path=f"/{FILE}")
@@ -137,11 +133,12 @@ async def kept(restic: Restic, backup_run: UUID) -> Kept:
         }
         networks = [msgspec.json.decode(each, type=Network) for each in told.networks]
         return Kept(
+            beside=tuple(beside),
             definitions=definitions,
             app=told.app,
             networks={each.name: each for each in networks},
         )
-    return Kept()
+    return Kept(beside=tuple(beside))
 
 
 def ulimits_of(host: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -180,8 +177,7 @@ async def problems(
     api = await api_of(attempt)
     found = [
         f"The image {image} is not there: pull or load it first."
-        for image in dict.fromkeys(each.image for each in definitions)
-        if await api.get(f"/images/{quote(image)}/json") is None
+        for image in await missing_images(api, definitions)
     ]
     taken = await _ports_taken(attempt)
     for each in definitions:
@@ -189,14 +185,22 @@ async def problems(
             f"Port {port}, which {each.name.lstrip('/')} needs, is taken."
             for port in sorted(each.ports & taken)
         ]
-    return found + await _subnets_taken(attempt, definitions, networks)
+    return found + await _subnets_taken(api, definitions, networks)
+
+
+async def missing_images(api: Api, definitions: Iterable[Definition]) -> list[str]:
+    """Those that the engine does not have, each once."""
+    return [
+        image
+        for image in dict.fromkeys(each.image for each in definitions)
+        if await api.get(f"/images/{quote(image)}/json") is None
+    ]
 
 
 async def make(
-    attempt: Attempt, definition: Definition, project: str, networks: Mapping[str, Network]
+    api: Api, definition: Definition, project: str, networks: Mapping[str, Network]
 ) -> None:
     """It, and the networks that it is in, as far as they are known.  Raises EngineRefusedError."""
-    api = await api_of(attempt)
     for name in definition.networks:
         if await api.get(f"/networks/{quote(name)}") is None:
             await _make_network(api, definition, name, project, networks.get(name))
@@ -234,7 +238,7 @@ async def _make_network(
 
 
 async def _subnets_taken(
-    attempt: Attempt, definitions: Sequence[Definition], networks: Mapping[str, Network]
+    api: Api, definitions: Sequence[Definition], networks: Mapping[str, Network]
 ) -> list[str]:
     """Of networks that are to be made, because an address in them is fixed."""
     wanted = {
@@ -245,7 +249,7 @@ async def _subnets_taken(
     }
     if not wanted:
         return []
-    told = await (await api_of(attempt)).get("/networks")
+    told = await api.get("/networks")
     there = msgspec.json.decode(told or b"[]", type=list[Network])
     return [
         f"The subnet {subnet} of network {name} is taken by network {other.name}."
@@ -284,9 +288,7 @@ async def api_of(attempt: Attempt) -> Api:
 
 async def _ports_taken(attempt: Attempt) -> frozenset[int]:
     """The TCP ports that somebody listens at where the app goes."""
-    async with runner_of(attempt).start(Program(argv=("sh", "-c", LISTENERS))) as process:
-        rows = [line.split() for line in await lines_of(process.lines())]
-        await process.wait()
+    rows = [line.split() for line in (await told_by(attempt, ("sh", "-c", LISTENERS))).lines]
     listening = "0A"
     return frozenset(
         int(row[1].rpartition(":")[2], 16) for row in rows if len(row) > 3 and row[3] == listening

@@ -6,7 +6,6 @@ between, the journal tells how everything is put back; an executor that dies lea
 the next one, which puts back and begins anew.
 """
 
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -24,6 +23,7 @@ from holdfast.executor.apps.plan import Place
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.apps.undoing import put_back
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.beside import beside
 from holdfast.executor.consistency.engine import Engine
 from holdfast.executor.domain import Outcome, failure_of
 from holdfast.executor.hold import Reason, StoppedError
@@ -70,17 +70,16 @@ async def run(attempt: Attempt, work: AppRestoreRequested) -> Outcome:
     steps = Steps(attempt.deps.now)
     first = RestoreSource(address=work.address, restic_snapshot_id=work.restic_snapshot_id)
     tried = Tried(attempt)
-    async with AsyncExitStack() as stack:
-        there = await stack.enter_async_context(at_device(attempt, work.device))
+    async with at_device(attempt, work.device) as there:
         for source in (first, *work.others):
             work = replace(
                 work, address=source.address, restic_snapshot_id=source.restic_snapshot_id
             )
             try:
                 outcome = await _from(there, work, steps)
-            except LockWaitError as error:
+            except LockWaitError:
                 await _undone(attempt, work)
-                raise error
+                raise
             except StoppedError as stopped:
                 if stopped.reason is Reason.CANCELLED:
                     await _undone(attempt, work)
@@ -119,9 +118,9 @@ def _with_sources(
 async def _run(attempt: Attempt, work: AppRestoreRequested, steps: Steps) -> Outcome:
     await end_predecessor(attempt)
     hand = Hand(attempt, work.app_id)
-    kept = await hand.read(work.run_id)
-    if kept is not None and DONE in kept[1]:
-        return _ended(work, kept[0].result)
+    before = await hand.read(work.run_id)
+    if before is not None and DONE in before[1]:
+        return _ended(work, before[0].result)
     problems: list[str] = []
     for run_id in await hand.unfinished():
         if work.dry_run:
@@ -131,11 +130,11 @@ async def _run(attempt: Attempt, work: AppRestoreRequested, steps: Steps) -> Out
                 await put_back(attempt, hand, run_id)
     with steps.step("look at everything"):
         restic = await reach(attempt, work.address)
-        beside = await remaking.kept(restic, work.backup_run_id)
-        if beside.app is not None:
+        kept = await remaking.kept(restic, await beside(restic, work.backup_run_id))
+        if kept.app is not None:
             # Of what was lost since, the last look at the device does not tell any more.
-            work = replace(work, found=beside.app)
-        found = await survey(attempt, work, restic, hand, beside)
+            work = replace(work, found=kept.app)
+        found = await survey(attempt, work, restic, hand, kept)
     problems += found.problems
     restore = Restore(
         attempt=attempt, work=work, hand=hand, steps=steps, restic=restic, survey=found
@@ -172,9 +171,11 @@ async def _bring_back(restore: Restore) -> Outcome:
     with steps.step("bring the files back"):
         done = await bring_files(attempt, restore.work, restore.restic, restore.hand, places)
     if found.engine:
-        for definition in found.to_make:
-            with steps.step(f"make {definition.name.lstrip('/')}"):
-                await remaking.make(attempt, definition, _project(restore.work), found.networks)
+        if found.to_make:
+            api = await remaking.api_of(attempt)
+            for definition in found.to_make:
+                with steps.step(f"make {definition.name.lstrip('/')}"):
+                    await remaking.make(api, definition, _project(restore.work), found.networks)
         names = _names(restore)
         await _load_databases(restore, found.engine, places)
         for name in names:

@@ -12,6 +12,9 @@ from holdfast.executor.attempt import Attempt
 KEPT_BYTES = 8 * 1024
 """So much of its last words."""
 
+MOST_SAID = 2000
+"""Characters of what a program that failed says of it."""
+
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
     """How a command ended."""
@@ -87,6 +90,24 @@ async def ended(
         return Ended(code=None, output=tail.text)
     except ProgramNotFoundError as error:
         return Ended(code=127, output=error.message)
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a short program said, and how it ended."""
+
+    code: int
+    lines: list[str]
+    said: str
+    """Of standard error, cut."""
+
+
+async def told_by(attempt: Attempt, argv: Sequence[str], *, stdin: bytes = b"") -> Told:
+    """Run *argv* where the app's files are, to its end."""
+    program = Program(argv=argv, run_id=str(attempt.work.run_id), stdin=stdin)
+    async with runner_of(attempt).start(program) as process:
+        lines = await lines_of(process.lines())
+        said = "\n".join(await lines_of(process.error_lines()))
+        return Told(code=await process.wait(), lines=lines, said=said[:MOST_SAID])
 
 
 async def lines_of(stream: AsyncIterator[bytes]) -> list[str]:

@@ -11,10 +11,10 @@ from holdfast.devices.base import Program
 from holdfast.events.consistency import Quiet
 from holdfast.events.work import BackupRequested
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.beside import tags_beside
 from holdfast.executor.consistency.commands import lines_of, runner_of
 from holdfast.executor.consistency.engine import engine_of
 from holdfast.executor.consistency.rules import Dump, dump_of, sqlite_dump
-from holdfast.executor.domain import run_tag
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import backup, snapshots
@@ -73,7 +73,7 @@ async def make_dumps(restic: Restic, work: BackupRequested, dumps: Sequence[Dump
         options = BackupOptions(
             command=dump.argv,
             stdin_filename=dump.filename,
-            tags=(DUMP, dump_tag(run_tag(work.run_id))),
+            tags=tags_beside(work.run_id),
             host=work.hostname,
             # The same database's earlier dump.
             group_by="host,paths",

@@ -15,15 +15,14 @@ from holdfast.devices.facts import facts_of
 from holdfast.events.discovery import FoundApp
 from holdfast.events.work import BackupRequested, BackupTarget
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.beside import tags_beside
 from holdfast.executor.consistency.commands import runner_of
 from holdfast.executor.discovery import Container
-from holdfast.executor.domain import run_tag
 from holdfast.executor.there import with_restic
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
 from holdfast.restic.commands import backup
 from holdfast.restic.commands.backup import BackupOptions
-from holdfast.restic.tags import DUMP, dump_tag
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
@@ -122,7 +121,7 @@ def _options(work: BackupRequested, read: Environments) -> BackupOptions:
     return BackupOptions(
         content=msgspec.json.encode(read),
         stdin_filename=FILE,
-        tags=(DUMP, dump_tag(run_tag(work.run_id))),
+        tags=tags_beside(work.run_id),
         host=work.hostname,
         group_by="host,paths",
     )

@@ -63,11 +63,7 @@ POSTGRES = DumpRule(
          "pgvecto-rs", "tensorchord", "pgvector-rs")
     ),
     extension="sql",
-    command=(
-        f'export PGPASSWORD="{_value("POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD")}"; '
-        f'exec pg_dumpall --clean --if-exists '
-        f'-U "$(u="{_value("POSTGRES_USER", "POSTGRESQL_USERNAME")}"; echo "${{u:-postgres}}")"'
-    ),
+    command=f'{_AS_POSTGRES}exec pg_dumpall --clean --if-exists -U "$user"',
     load=(
         f'{_AS_POSTGRES}{{ psql -X -q -v VERBOSITY=terse -U "$user" -d postgres 2>&1 >/dev/null; '
         'echo "psql ended with $?"; } | { bad=1; while IFS= read -r line; do case $line in '

@@ -10,7 +10,6 @@ from uuid import UUID
 
 import msgspec
 
-from holdfast.devices.base import Program
 from holdfast.devices.engine import Engine as Api
 from holdfast.events.discovery import FoundApp
 from holdfast.events.drills import DrillProbe, ProbeAnswer
@@ -18,10 +17,10 @@ from holdfast.events.work import DestinationAddress
 from holdfast.executor.apps import containers, databases
 from holdfast.executor.apps.databases import KeptDump
 from holdfast.executor.apps.hand import Hand
-from holdfast.executor.apps.remaking import Definition, Kept, api_of
+from holdfast.executor.apps.remaking import Definition, Kept, api_of, missing_images
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.attempt import Attempt
-from holdfast.executor.consistency.commands import ended, lines_of, runner_of
+from holdfast.executor.consistency.commands import ended, told_by
 from holdfast.executor.consistency.engine import Engine, engine_of
 from holdfast.executor.discovery import DRILL
 from holdfast.executor.drills import isolation
@@ -145,12 +144,10 @@ async def _remove(
     """What has both its label and its name."""
     wanted = f"label={DRILL}={drill_id}"
     argv = (engine.command, *listing, "--filter", wanted, "--format", form)
-    async with runner_of(attempt).start(Program(argv=argv)) as process:
-        told = await lines_of(process.lines())
-        said = await lines_of(process.error_lines())
-        if await process.wait() != 0:
-            raise NotClearedError(detail="\n".join(said)[:2000])
-    names = [each.strip() for each in told if each.startswith(prefix_of(drill_id))]
+    told = await told_by(attempt, argv)
+    if told.code != 0:
+        raise NotClearedError(detail=told.said)
+    names = [each.strip() for each in told.lines if each.startswith(prefix_of(drill_id))]
     if names:
         end = await ended(
             attempt, (engine.command, *removing, "--", *names), seconds=REMOVE_SECONDS
@@ -172,11 +169,7 @@ def _definitions(booting: Booting) -> dict[str, Definition]:
 
 
 async def _images_must_be_there(api: Api, definitions: dict[str, Definition]) -> None:
-    missing = [
-        image
-        for image in dict.fromkeys(each.image for each in definitions.values())
-        if await api.get(f"/images/{quote(image)}/json") is None
-    ]
+    missing = await missing_images(api, definitions.values())
     if missing:
         raise NotBootableError(f"Images are not there: {', '.join(missing)}.")
 
@@ -193,11 +186,10 @@ async def _inside(
     wanted: Iterable[str] = (*sources, *(path for each in booting.dumps for path in each.folders))
     paths = [below(booting.root, each) for each in dict.fromkeys(wanted) if each]
     argv = ("sh", "-c", INSIDE, "inside", booting.root, *paths)
-    async with runner_of(attempt).start(Program(argv=argv)) as process:
-        told = await lines_of(process.lines())
-        if await process.wait() != 0:
-            raise NotBootableError("The drill's scratch directory is not there.")
-    return frozenset(path for path, word in zip(paths, told, strict=True) if word == "yes")
+    told = await told_by(attempt, argv)
+    if told.code != 0:
+        raise NotBootableError("The drill's scratch directory is not there.")
+    return frozenset(path for path, word in zip(paths, told.lines, strict=True) if word == "yes")
 
 
 async def _start(attempt: Attempt, engine: Engine, api: Api, drill_id: UUID, one: Plan) -> None:

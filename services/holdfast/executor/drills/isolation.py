@@ -13,7 +13,7 @@ import msgspec
 
 from holdfast.events.discovery import DataKind, FoundApp
 from holdfast.executor.apps.remaking import Definition, MountPoint, ulimits_of
-from holdfast.executor.discovery import DRILL
+from holdfast.executor.discovery import DRILL, ENABLE
 
 CONFIG = (
     *("Image", "Cmd", "Entrypoint", "Env", "User", "WorkingDir", "Healthcheck", "Hostname"),
@@ -74,7 +74,7 @@ def name_of(drill_id: UUID, container: str) -> str:
 
 def labels_of(drill_id: UUID) -> dict[str, str]:
     """Of all that a drill makes."""
-    return {"holdfast.enable": "false", DRILL: str(drill_id)}
+    return {ENABLE: "false", DRILL: str(drill_id)}
 
 
 def network_of(drill_id: UUID, engine: str) -> dict[str, Any]:

@@ -1,17 +1,15 @@
 """The dumps beside a snapshot: can each be read, to its end?"""
 
 import posixpath
-from uuid import UUID
+from collections.abc import Sequence
 
 from holdfast.executor.consistency.environment import FILE as ENVIRONMENT
-from holdfast.executor.domain import run_tag
 from holdfast.kernel.errors import HoldfastError
 from holdfast.restic import Restic
-from holdfast.restic.commands import dump, ls, snapshots
+from holdfast.restic.commands import dump, ls
 from holdfast.restic.commands.dump import DumpOptions
 from holdfast.restic.commands.ls import LsOptions
-from holdfast.restic.commands.snapshots import SnapshotsOptions
-from holdfast.restic.tags import DUMP, dump_tag
+from holdfast.restic.commands.snapshots import Snapshot
 
 
 class DumpNotWholeError(HoldfastError):
@@ -22,14 +20,12 @@ class DumpNotWholeError(HoldfastError):
     status = 409
 
 
-async def read_dumps(restic: Restic, backup_run: UUID) -> int:
+async def read_dumps(restic: Restic, beside: Sequence[Snapshot]) -> int:
     """How many there are; each was read to its end, and so was what the engine told.
 
     Raises DumpNotWholeError, and what restic raises when some of it cannot be had.
     """
-    tags = (DUMP, dump_tag(run_tag(backup_run)))
-    found = await snapshots.run(restic, SnapshotsOptions(tags=tags))
-    names = [(each.id, f"/{posixpath.basename(path)}") for each in found for path in each.paths]
+    names = [(each.id, f"/{posixpath.basename(path)}") for each in beside for path in each.paths]
     for snapshot, name in names:
         await _read(restic, snapshot, name)
     return sum(name != f"/{ENVIRONMENT}" for _, name in names)

@@ -7,10 +7,10 @@ from importlib.resources import files
 
 import msgspec
 
-from holdfast.devices.base import Process, Program
+from holdfast.devices.base import Program
 from holdfast.events.drilling import DrillRequested
 from holdfast.executor.attempt import Attempt
-from holdfast.executor.consistency.commands import lines_of, runner_of
+from holdfast.executor.consistency.commands import MOST_SAID, lines_of, runner_of, told_by
 from holdfast.executor.drills.comparing import Seen, seen_in
 from holdfast.kernel.errors import HoldfastError
 
@@ -60,9 +60,8 @@ class Scratch:
 
     def __init__(self, attempt: Attempt, work: DrillRequested) -> None:
         self._attempt = attempt
-        cache = str(attempt.deps.cache) if attempt.host is None else attempt.host.cache
         self._is_ours = not work.scratch_path
-        above = f"{cache}/drills" if self._is_ours else work.scratch_path.rstrip("/")
+        above = f"{attempt.cache_there}/drills" if self._is_ours else work.scratch_path.rstrip("/")
         self.path = f"{above}/.holdfast-drill-{work.configuration_id}"
 
     async def make(self) -> Made:
@@ -81,29 +80,23 @@ class Scratch:
     async def listing(self) -> AsyncIterator[AsyncIterator[Seen]]:
         """All that is in it, in no order; raises ScratchError at its end if that is not all."""
         word = secrets.token_hex(8)
-        async with runner_of(self._attempt).start(self._program("list", word)) as process:
+        program = Program(argv=self._argv("list", word), run_id=str(self._attempt.work.run_id))
+        async with runner_of(self._attempt).start(program) as process:
 
             async def every() -> AsyncIterator[Seen]:
                 async for each in seen_in(process.lines(), word):
                     yield each
-                await _must_have_ended(process)
+                said = "\n".join(await lines_of(process.error_lines()))
+                if await process.wait() != 0:
+                    raise ScratchError(detail=said[:MOST_SAID])
 
             yield every()
 
-    def _program(self, what: str, *words: str) -> Program:
-        return Program(
-            argv=("sh", "-c", SCRIPT, "scratch", what, self.path, *words),
-            run_id=str(self._attempt.work.run_id),
-        )
+    def _argv(self, what: str, *words: str) -> tuple[str, ...]:
+        return ("sh", "-c", SCRIPT, "scratch", what, self.path, *words)
 
     async def _do(self, what: str) -> list[str]:
-        async with runner_of(self._attempt).start(self._program(what)) as process:
-            told = await lines_of(process.lines())
-            await _must_have_ended(process)
-        return told
-
-
-async def _must_have_ended(process: Process) -> None:
-    said = await lines_of(process.error_lines())
-    if await process.wait() != 0:
-        raise ScratchError(detail="\n".join(said)[:2000])
+        told = await told_by(self._attempt, self._argv(what))
+        if told.code != 0:
+            raise ScratchError(detail=told.said)
+        return told.lines

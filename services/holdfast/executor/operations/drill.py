@@ -4,6 +4,7 @@ What it finds is the run's result whatever the run comes to; only a proof is a s
 """
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -12,9 +13,10 @@ from holdfast.events.drilling import DrillRequested
 from holdfast.events.drills import DrillMode, DrillResult
 from holdfast.events.run import Failure, RunStatus
 from holdfast.executor.apps import remaking
-from holdfast.executor.apps.databases import kept_dumps
+from holdfast.executor.apps.databases import dumps_among
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.beside import beside
 from holdfast.executor.consistency.engine import EngineMissingError
 from holdfast.executor.domain import Outcome, failure_of, seconds_between
 from holdfast.executor.drills.boot import Booting, NotBootableError, boot, clear
@@ -32,6 +34,7 @@ from holdfast.restic import Restic
 from holdfast.restic.commands import ls, restore
 from holdfast.restic.commands.ls import LsOptions, Node
 from holdfast.restic.commands.restore import RestoreOptions
+from holdfast.restic.commands.snapshots import Snapshot
 from holdfast.restic.messages import Status
 from holdfast.telemetry.logs import Log
 
@@ -129,27 +132,28 @@ async def _drill(drill: Drill) -> None:
     with steps.step("compare it with the snapshot"):
         await _compare(drill, restic, comparison)
     with steps.step("read the dumps"):
-        dumps = await read_dumps(restic, work.backup_run_id)
-        drill.result = replace(drill.result, dumps=dumps)
+        kept_beside = await beside(restic, work.backup_run_id)
+        drill.result = replace(drill.result, dumps=await read_dumps(restic, kept_beside))
     if work.mode is DrillMode.BOOT:
-        await _boot(drill, restic)
+        await _boot(drill, restic, kept_beside)
 
 
 async def _plan(drill: Drill, restic: Restic, made: Made) -> tuple[RestoreOptions, Comparison]:
     """What is restored: all of it, or a sample.  Raises NothingToDrillError."""
     work = drill.work
+    # An app does not come up from some of its files.
+    may_sample = work.most_bytes > 0 and work.mode is not DrillMode.BOOT
     whole = Comparison(owners=made.is_root)
     sample = Sample(work.most_bytes, str(work.run_id))
     async with ls.open_stream(restic, LsOptions(snapshot=work.restic_snapshot_id)) as nodes:
         async for node in nodes:
             whole.expect(node)
-            sample.offer(node)
+            if may_sample:
+                sample.offer(node)
     options = RestoreOptions(
         snapshot=work.restic_snapshot_id, target=drill.scratch.path, verify=True, sparse=True
     )
     chosen = whole
-    # An app does not come up from some of its files.
-    may_sample = work.most_bytes and work.mode is not DrillMode.BOOT
     if may_sample and whole.bytes > work.most_bytes:
         chosen = Comparison(owners=made.is_root, only_files=True)
         for node in sample.nodes:
@@ -167,14 +171,7 @@ async def _restore(
     attempt, address = drill.attempt, drill.work.address
 
     def tell(status: Status) -> None:
-        attempt.progress.tell(
-            status.percent_done,
-            destination_id=address.destination_id,
-            files_done=status.files_restored,
-            total_files=status.total_files,
-            bytes_done=status.bytes_restored,
-            total_bytes=status.total_bytes,
-        )
+        attempt.progress.tell_restored(status, address.destination_id)
 
     began = attempt.deps.now()
     await with_restic(
@@ -217,11 +214,11 @@ async def _missing(drill: Drill, restic: Restic, comparison: Comparison) -> list
     return found
 
 
-async def _boot(drill: Drill, restic: Restic) -> None:
+async def _boot(drill: Drill, restic: Restic, kept_beside: Sequence[Snapshot]) -> None:
     """Raises ProbeFailedError, and as ``boot``."""
     work, steps = drill.work, drill.steps
     with steps.step("look how the app is brought up"):
-        kept = await remaking.kept(restic, work.backup_run_id)
+        kept = await remaking.kept(restic, kept_beside)
     # Of what was lost since, the last look at the device does not tell any more.
     found = kept.app or work.found
     if found is None or not found.services:
@@ -230,7 +227,7 @@ async def _boot(drill: Drill, restic: Restic) -> None:
         drill_id=work.configuration_id,
         found=found,
         kept=kept,
-        dumps=await kept_dumps(restic, work.backup_run_id, found, kept.definitions),
+        dumps=dumps_among(kept_beside, found, kept.definitions),
         root=drill.scratch.path,
         probes=work.probes,
         address=work.address,

@@ -203,7 +203,7 @@ async def _write(
     options: RestoreOptions,
 ) -> Outcome:
     def on_progress(status: Status) -> None:
-        _tell(attempt, source, status)
+        attempt.progress.tell_restored(status, source.address.destination_id)
 
     if attempt.host is None:
         await in_thread(Target(work.target_path).make)
@@ -214,17 +214,14 @@ async def _write(
         lambda here: restore.run(here, options, on_progress=on_progress),
     )
     summary = done.summary
-    _tell(
-        attempt,
-        source,
-        Status(
-            percent_done=1.0,
-            files_restored=summary.total_files,
-            total_files=summary.total_files,
-            bytes_restored=summary.total_bytes,
-            total_bytes=summary.total_bytes,
-        ),
+    whole = Status(
+        percent_done=1.0,
+        files_restored=summary.total_files,
+        total_files=summary.total_files,
+        bytes_restored=summary.total_bytes,
+        total_bytes=summary.total_bytes,
     )
+    attempt.progress.tell_restored(whole, source.address.destination_id)
     return Outcome(
         status=RunStatus.SUCCESS,
         result=RestoreResult(
@@ -282,18 +279,6 @@ async def _in_the_way(
     if attempt.host is not None:
         return Obstacles(names=[f"{work.target_path} on the device, which is not empty"], count=1)
     return await obstacles(restic, source.restic_snapshot_id, wanted, Target(work.target_path))
-
-
-def _tell(attempt: Attempt, source: RestoreSource, status: Status) -> None:
-    """How far it is."""
-    attempt.progress.tell(
-        status.percent_done,
-        destination_id=source.address.destination_id,
-        files_done=status.files_restored,
-        total_files=status.total_files,
-        bytes_done=status.bytes_restored,
-        total_bytes=status.total_bytes,
-    )
 
 
 async def wanted_paths(restic: Restic, snapshot: str, files: Sequence[str]) -> tuple[str, ...]:
