@@ -68,6 +68,18 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """None: it is Holdfast itself."""
     device: DeviceView
 
+    @property
+    def system(self) -> SystemType | None:
+        """What of Holdfast itself it is; None: it is an app."""
+        return SystemType(self.configuration.system_type or "") if self.app is None else None
+
+    @property
+    def name(self) -> str:
+        """As runs and notifications call it."""
+        if self.app is not None:
+            return self.app.name
+        return system.NAMES[SystemType(self.configuration.system_type or "")]
+
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """A backup to queue."""
@@ -172,7 +184,7 @@ def _work(
     configuration, policy = start.resolved.configuration, start.resolved.policy
     app, device = start.resolved.app, start.resolved.device
     app_id = app.id if app else None
-    kind = SystemType(configuration.system_type or "") if app is None else None
+    kind = start.resolved.system
     work = BackupRequested(
         event_id=derived_id(BackupRequested.TYPE, start.run_id),
         occurred_at=now,
@@ -180,7 +192,7 @@ def _work(
         site=device.site,
         configuration_id=configuration.id,
         app_id=app_id,
-        app_name=system.NAMES[kind] if kind else "",
+        app_name=start.resolved.name,
         hostname=device.name,
         paths=(system.FILES[kind],) if kind else (),
         system=kind,
@@ -192,7 +204,6 @@ def _work(
         return work
     return msgspec.structs.replace(
         work,
-        app_name=app.name,
         paths=paths_to_read(app, configuration),
         exclude_paths=excludes_of(app, configuration),
         exclude_caches=app.found is not None,

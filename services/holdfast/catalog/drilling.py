@@ -2,9 +2,8 @@
 
 from uuid import UUID
 
-from holdfast.catalog.backups import Resolved, resolve
+from holdfast.catalog.backups import resolve
 from holdfast.catalog.deps import Deps
-from holdfast.catalog.domain import system
 from holdfast.catalog.domain.device import far_address
 from holdfast.catalog.store import destinations, devices, drills, runs
 from holdfast.catalog.store.drills import ToDrill
@@ -12,7 +11,6 @@ from holdfast.catalog.store.pool import Connection
 from holdfast.events.drilling import DrillRequested
 from holdfast.events.due import DrillDue
 from holdfast.events.run import Operation, Trigger
-from holdfast.events.system import SystemType
 from holdfast.kernel.errors import ConflictError, NotFoundError
 from holdfast.kernel.ids import derived_id
 from holdfast.telemetry.logs import Log
@@ -86,7 +84,7 @@ async def queue_drill(
         site=device.site,
         configuration_id=wanted.configuration_id,
         app_id=app.id if app else None,
-        app_name=app.name if app else _system_name(resolved),
+        app_name=resolved.name,
         address=addresses[wanted.destination_id],
         restic_snapshot_id=wanted.restic_snapshot_id,
         backup_run_id=wanted.run_id,
@@ -109,7 +107,3 @@ async def queue_drill(
             scheduled_for=due.scheduled_for if due else None,
         ),
     )
-
-
-def _system_name(resolved: Resolved) -> str:
-    return system.NAMES[SystemType(resolved.configuration.system_type or "")]

@@ -3,7 +3,7 @@
 import click
 
 from holdfast.cli.client import GatewayClient
-from holdfast.cli.commands import console, find_app, find_snapshot, report
+from holdfast.cli.commands import console, find_app, find_snapshot, print_steps, report
 from holdfast.cli.discovery import find_device
 from holdfast.cli.follow import follow_run
 from holdfast.events.restoring import AppRestoreResult
@@ -43,8 +43,7 @@ def restore_app(
 
 def _tell(result: AppRestoreResult) -> None:
     out = console()
-    for step in result.steps:
-        out.print(f"  {step.seconds:6.1f} s  {step.name}", markup=False)
+    print_steps(result.steps)
     for place in result.places:
         name = place.path or f"volume {place.volume}, which is to be made"
         out.print(f"  {name}", markup=False)

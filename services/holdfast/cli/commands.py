@@ -1,5 +1,6 @@
 """The everyday commands, against a running gateway.  Each returns the exit code."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from rich.table import Column, Table
 
 from holdfast.cli.client import GatewayClient
 from holdfast.cli.follow import follow_run
+from holdfast.events.restoring import AppRestoreStep
 from holdfast.events.run import HealResult, RunStatus
 from holdfast.events.views import (
     AppView,
@@ -281,6 +283,12 @@ def as_id(text: str) -> UUID:
 def id_column(header: str) -> Column:
     """Whole however narrow the terminal is: it is what the next command is given."""
     return Column(header, min_width=len(str(UUID(int=0))), no_wrap=True)
+
+
+def print_steps(steps: Iterable[AppRestoreStep]) -> None:
+    """What was done, each with the time that it took."""
+    for step in steps:
+        console().print(f"  {step.seconds:6.1f} s  {step.name}", markup=False)
 
 
 def print_table(table: Table) -> None:

@@ -61,9 +61,13 @@ def _devices(client: GatewayClient, name: str | None) -> list[DeviceView]:
     found = [
         each
         for each in devices
-        if (name in (each.name, str(each.id)) if name else each.type == "local" or each.tested_at)
+        if (
+            each.type == "local" or each.tested_at
+            if name is None
+            else name in (each.name, str(each.id))
+        )
     ]
-    if name and not found:
+    if name is not None and not found:
         known = ", ".join(each.name for each in devices)
         raise NotFoundError(f"There is no device {name!r}.", guidance=f"There are: {known}.")
     return found

@@ -8,6 +8,7 @@ from holdfast.cli.commands import (
     Configurations,
     console,
     find_app,
+    print_steps,
     print_table,
     report,
     when,
@@ -23,8 +24,7 @@ def drill(app: str) -> int:
     worst = 0
     with GatewayClient.find() as client:
         found = find_app(client, app)
-        path = f"/backup/configurations?app_id={found.id}"
-        ties = client.get(path, Configurations).configurations
+        ties = client.get("/backup/configurations", Configurations, app_id=found.id).configurations
         if not ties:
             raise NotFoundError(
                 f"{found.name} has no configuration.", guidance="Tie it to a policy first."
@@ -63,8 +63,7 @@ def _tell(result: DrillResult) -> None:
         f"  {what}: {result.files} files, {result.bytes} bytes, {result.dumps} dumps, "
         f"restored in {result.restore_seconds:.1f} s"
     )
-    for step in result.steps:
-        out.print(f"  {step.seconds:6.1f} s  {step.name}", markup=False)
+    print_steps(result.steps)
     for answer in result.answers:
         out.print(
             f"  {'yes' if answer.ok else 'NO '}  {answer.probe}: {answer.answer}", markup=False

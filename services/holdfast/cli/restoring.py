@@ -8,11 +8,11 @@ from rich.markup import escape
 
 from holdfast.cli.client import GatewayClient
 from holdfast.cli.commands import Apps, Devices, console, find_snapshot, report
+from holdfast.cli.discovery import find_device
 from holdfast.cli.follow import follow_run
 from holdfast.events.restoring import RestorePlan
 from holdfast.events.run import RestoreResult
 from holdfast.events.views import DeviceView, RunAccepted, SnapshotView
-from holdfast.kernel.errors import NotFoundError
 
 SHOWN = 50
 """So many files of a plan are printed."""
@@ -39,17 +39,13 @@ def restore(snapshot: str, target: Path, device: str | None, body: Mapping[str, 
 
 def _device(client: GatewayClient, snapshot: SnapshotView, name: str | None) -> DeviceView:
     """The one of that name or id; without, the snapshot's own."""
+    if name is not None:
+        return find_device(client, name)
     devices = client.get("/devices", Devices).devices
-    if name is None:
-        apps = {each.id: each for each in client.get("/apps", Apps).apps}
-        app = apps.get(snapshot.app_id) if snapshot.app_id else None
-        found = [each for each in devices if app is not None and each.id == app.device_id]
-        return (*found, *devices)[0]
-    for each in devices:
-        if name in (each.name, str(each.id)):
-            return each
-    known = ", ".join(each.name for each in devices)
-    raise NotFoundError(f"There is no device {name!r}.", guidance=f"There are: {known}.")
+    apps = {each.id: each for each in client.get("/apps", Apps).apps}
+    app = apps.get(snapshot.app_id) if snapshot.app_id else None
+    found = [each for each in devices if app is not None and each.id == app.device_id]
+    return (*found, *devices)[0]
 
 
 def _print_plan(plan: RestorePlan) -> None:

@@ -29,7 +29,8 @@ def checked_consistency(wanted: Consistency) -> Consistency:
         )
     hooks = tuple(_hook(hook, f"consistency.hooks[{n}]") for n, hook in enumerate(wanted.hooks))
     containers = tuple(
-        _container(each, f"consistency.containers[{n}]") for n, each in enumerate(wanted.containers)
+        checked_container(each, f"consistency.containers[{n}]")
+        for n, each in enumerate(wanted.containers)
     )
     return replace(wanted, hooks=hooks, containers=tuple(dict.fromkeys(containers)))
 
@@ -47,12 +48,15 @@ def _hook(hook: Hook, field: str) -> Hook:
             f"{field}.command is empty.", guidance="Write what is to be done."
         )
     if hook.kind is HookKind.CONTAINER:
-        return replace(hook, container=_container(hook.container, f"{field}.container"))
+        return replace(hook, container=checked_container(hook.container, f"{field}.container"))
     return hook
 
 
-def _container(name: str, field: str) -> str:
-    """No name of one can be taken for an option of the engine's command."""
+def checked_container(name: str, field: str) -> str:
+    """*name*, if it can be a container's, which none is that the engine takes for an option.
+
+    InvalidRequestError names the field.
+    """
     if not CONTAINER.fullmatch(name):
         raise InvalidRequestError(
             f"{field}: {name!r} is no container's name.",

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from holdfast.catalog.domain.consistency import checked_container
 from holdfast.catalog.domain.policy import checked_schedule, checked_timezone
 from holdfast.catalog.domain.text import checked_text
 from holdfast.events.drills import DrillMode, DrillProbe, DrillSettings, ProbeKind
@@ -14,7 +15,6 @@ MOST_PROBES = 20
 LONGEST_SECONDS = 3600
 LEAST_BYTES = 1024 * 1024
 LAST_PORT = 65535
-CONTAINER = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}")
 NO_MATTER = frozenset((0, *range(100, 600)))
 
 FIRST_HOUR, HOURS = 1, 5
@@ -57,11 +57,7 @@ def checked_drill(wanted: DrillSettings) -> DrillSettings:
 
 
 def _probe(probe: DrillProbe, field: str) -> DrillProbe:
-    if not CONTAINER.fullmatch(probe.container):
-        raise InvalidRequestError(
-            f"{field}.container: {probe.container!r} is no container's name.",
-            guidance="Names are as 'docker ps' shows them.",
-        )
+    checked_container(probe.container, f"{field}.container")
     if not 1 <= probe.timeout_seconds <= LONGEST_SECONDS:
         raise InvalidRequestError(
             f"{field}.timeout_seconds is {probe.timeout_seconds}; from 1 to {LONGEST_SECONDS} "

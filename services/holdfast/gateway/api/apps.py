@@ -4,15 +4,13 @@ from uuid import UUID
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 
 from holdfast.events.queries import ListApps
-from holdfast.events.run import RunStatus
 from holdfast.events.views import AppView, RunAccepted, RunView
 from holdfast.gateway.api.problems import problems
+from holdfast.gateway.api.waiting import run_or_accepted, run_responses
 from holdfast.gateway.catalog_client import CatalogClient
-from holdfast.gateway.errors import restoring_failed
 from holdfast.gateway.schemas.devices import AppList, AppRequest, AppRestoreRequest
 
 
@@ -46,19 +44,9 @@ class AppRoutes(Controller):
         operation_id="restoreApp",
         summary="Bring a whole app back: its data, its files, and its containers",
         status_code=202,
-        responses={
-            **problems(404, 409, 422, 502, 504),
-            202: ResponseSpec(
-                data_container=RunAccepted,
-                generate_examples=False,
-                description="The run that brings it back",
-            ),
-            200: ResponseSpec(
-                data_container=RunView,
-                generate_examples=False,
-                description="With wait=true: the app is back, or what a dry run found",
-            ),
-        },
+        responses=run_responses(
+            "The run that brings it back", "the app is back, or what a dry run found"
+        ),
     )
     async def restore(
         self,
@@ -72,9 +60,4 @@ class AppRoutes(Controller):
         Answers at once, or with `wait` when it has ended; the run goes on when nobody waits.
         """
         accepted = await catalog.ask(data.query(app_id))
-        if not wait:
-            return Response(accepted, status_code=202)
-        run = await catalog.wait_for_run(accepted.run_id, None)
-        if run.status is not RunStatus.SUCCESS:
-            raise restoring_failed(run)
-        return Response(run, status_code=200)
+        return await run_or_accepted(catalog, accepted, wait=wait)

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch, post
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 
 from holdfast.events.queries import (
@@ -16,7 +15,6 @@ from holdfast.events.queries import (
     PreviewSchedule,
     StartBackup,
 )
-from holdfast.events.run import RunStatus
 from holdfast.events.views import (
     BackupStarted,
     ConfigurationView,
@@ -27,8 +25,8 @@ from holdfast.events.views import (
 )
 from holdfast.gateway.api.problems import problems
 from holdfast.gateway.api.snapshots import CursorText, Limit
+from holdfast.gateway.api.waiting import run_or_accepted, run_responses
 from holdfast.gateway.catalog_client import CatalogClient
-from holdfast.gateway.errors import restoring_failed
 from holdfast.gateway.schemas.configurations import (
     ConfigurationList,
     ConfigurationPatch,
@@ -162,19 +160,9 @@ class ConfigurationRoutes(Controller):
         operation_id="startDrill",
         summary="Prove now that a snapshot can be restored",
         status_code=202,
-        responses={
-            **problems(404, 409, 422, 502, 504),
-            202: ResponseSpec(
-                data_container=RunAccepted,
-                generate_examples=False,
-                description="The run that restores it to a scratch place",
-            ),
-            200: ResponseSpec(
-                data_container=RunView,
-                generate_examples=False,
-                description="With wait=true: it is proved, and this is the evidence",
-            ),
-        },
+        responses=run_responses(
+            "The run that restores it to a scratch place", "it is proved, and this is the evidence"
+        ),
     )
     async def drill(
         self,
@@ -188,12 +176,7 @@ class ConfigurationRoutes(Controller):
         Answers at once, or with `wait` when it has ended; the run goes on when nobody waits.
         """
         accepted = await catalog.ask(data.query(configuration_id))
-        if not wait:
-            return Response(accepted, status_code=202)
-        run = await catalog.wait_for_run(accepted.run_id, None)
-        if run.status is not RunStatus.SUCCESS:
-            raise restoring_failed(run)
-        return Response(run, status_code=200)
+        return await run_or_accepted(catalog, accepted, wait=wait)
 
 
 @get(

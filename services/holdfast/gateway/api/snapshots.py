@@ -5,15 +5,14 @@ from uuid import UUID
 
 from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
-from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter, SkipValidation
 
 from holdfast.events.queries import GetSnapshot, ListFiles, ListSnapshots
 from holdfast.events.run import RestoreResult, RunStatus
 from holdfast.events.views import FilePage, RunAccepted, SnapshotPage, SnapshotView
 from holdfast.gateway.api.problems import problems
+from holdfast.gateway.api.waiting import ended_well, run_responses
 from holdfast.gateway.catalog_client import CatalogClient
-from holdfast.gateway.errors import restoring_failed
 from holdfast.gateway.schemas.snapshots import RestoreOutcome, RestoreRequest
 
 Limit = Annotated[int, QueryParameter(ge=1, le=500, description="How many at most.")]
@@ -97,19 +96,9 @@ class SnapshotRoutes(Controller):
         operation_id="restoreSnapshot",
         summary="Bring a snapshot, or some files of it, back below a path",
         status_code=202,
-        responses={
-            **problems(404, 409, 422, 502, 504),
-            202: ResponseSpec(
-                data_container=RunAccepted,
-                generate_examples=False,
-                description="The run that restores",
-            ),
-            200: ResponseSpec(
-                data_container=RestoreOutcome,
-                generate_examples=False,
-                description="With wait=true: the restore has ended well",
-            ),
-        },
+        responses=run_responses(
+            "The run that restores", "the restore has ended well", RestoreOutcome
+        ),
     )
     async def restore(
         self,
@@ -123,9 +112,7 @@ class SnapshotRoutes(Controller):
         if not wait:
             return Response(accepted, status_code=202)
 
-        run = await catalog.wait_for_run(accepted.run_id, None)
-        if run.status is not RunStatus.SUCCESS:
-            raise restoring_failed(run)
+        run = await ended_well(catalog, accepted)
         path = run.result.restored_path if isinstance(run.result, RestoreResult) else None
         outcome = RestoreOutcome(
             success=True,
