@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 
-from holdfast.events.queries import ListApps
+from holdfast.events.queries import DiscardPrevious, ListApps
 from holdfast.events.run import RunStatus
 from holdfast.events.views import AppView, RunAccepted, RunView
 from holdfast.gateway.api.problems import problems
@@ -72,9 +72,49 @@ class AppRoutes(Controller):
         Answers at once, or with `wait` when it has ended; the run goes on when nobody waits.
         """
         accepted = await catalog.ask(data.query(app_id))
-        if not wait:
-            return Response(accepted, status_code=202)
-        run = await catalog.wait_for_run(accepted.run_id, None)
-        if run.status is not RunStatus.SUCCESS:
-            raise restoring_failed(run)
-        return Response(run, status_code=200)
+        return await _answer(catalog, accepted, wait=wait)
+
+    @post(
+        "/{app_id:uuid}/restores/{run_id:uuid}/discard",
+        operation_id="discardPrevious",
+        summary="Remove for good what was there before a restore of the app",
+        status_code=202,
+        responses={
+            **problems(404, 409, 422, 502, 504),
+            202: ResponseSpec(
+                data_container=RunAccepted,
+                generate_examples=False,
+                description="The run that removes it",
+            ),
+            200: ResponseSpec(
+                data_container=RunView,
+                generate_examples=False,
+                description="With wait=true: it is gone, and so much space is free",
+            ),
+        },
+    )
+    async def discard(
+        self,
+        app_id: FromPath[UUID],
+        run_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+        wait: FromQuery[bool] = False,
+    ) -> Response[RunAccepted | RunView]:
+        """Only of a restore that came to its good end, and never while another one is unfinished.
+
+        Answers at once, or with `wait` when it has ended; the run goes on when nobody waits.
+        """
+        accepted = await catalog.ask(DiscardPrevious(app_id=app_id, run_id=run_id))
+        return await _answer(catalog, accepted, wait=wait)
+
+
+async def _answer(
+    catalog: CatalogClient, accepted: RunAccepted, *, wait: bool
+) -> Response[RunAccepted | RunView]:
+    """The run as it was accepted, or once it has ended.  Raises RunError."""
+    if not wait:
+        return Response(accepted, status_code=202)
+    run = await catalog.wait_for_run(accepted.run_id, None)
+    if run.status is not RunStatus.SUCCESS:
+        raise restoring_failed(run)
+    return Response(run, status_code=200)
