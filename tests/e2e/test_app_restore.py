@@ -131,6 +131,31 @@ def test_the_command_asks_first(house: House, shop: Shop, tmp_path: Path) -> Non
     assert ".holdfast-before-" in done.stdout
 
 
+def test_what_was_before_a_restore_is_removed_when_asked_for(
+    house: House, shop: Shop, tmp_path: Path
+) -> None:
+    app, snapshot = backed_up(house, tmp_path)
+    (shop.volume / "new").write_bytes(os.urandom(3_000_000))
+    body = {"snapshot_id": snapshot["id"]}
+    restore = house.api.post(f"/apps/{app['id']}/restore", body, wait="true")
+    (previous,) = [each["previous"] for each in restore["result"]["places"] if each["volume"]]
+
+    refused = house.command("discard-previous", "shop", restore["id"])  # nobody answers
+    assert refused.returncode == 1
+    assert previous in refused.stdout
+    assert (Path(previous) / "new").exists()
+
+    done = house.command("discard-previous", "shop", restore["id"], "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert previous in done.stdout
+    assert "MiB freed" in done.stdout
+    assert not Path(previous).exists()
+    assert shop.states() == {"running"}
+
+    run = house.api.post(f"/apps/{app['id']}/restores/{restore['id']}/discard", wait="true")
+    assert (run["status"], run["result"]["freed_bytes"]) == ("success", 0)
+
+
 def test_all_of_holdfast_is_killed_in_mid_restore_and_the_app_comes_back(
     house: House, shop: Shop, tmp_path: Path
 ) -> None:

@@ -1,6 +1,9 @@
 """Connections to devices, and what still runs for a run."""
 
 import asyncio
+import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,6 +26,14 @@ async def connected(sshd: Sshd) -> AsyncIterator[asyncssh.SSHClientConnection]:
         agent_path=None,
     ) as connection:
         yield connection
+
+
+def cut(sshd: Sshd) -> None:
+    """Every connection, without a word; the server stays."""
+    for pid in sshd.sessions():
+        with contextlib.suppress(OSError):
+            if b"sshd" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
 
 
 def marked(run_id: str) -> list[int]:

@@ -26,6 +26,21 @@ entries() { # what to do with each, a folder; not with what was set aside in it
         "$1" "$entry"
     done
 }
+mounted() { # a path: whether a file system is at it or below; the table writes names in octal
+    is_folder "$(dirname -- "$1")" || return 1
+    # The table has names without links.
+    PLACE=$(cd -P -- "$(dirname -- "$1")" && pwd -P)/${1##*/} awk '
+        function plain(name, out, at) {
+            while (at = match(name, /\\[0-7][0-7][0-7]/)) {
+                out = out substr(name, 1, at - 1) sprintf("%c", substr(name, at + 1, 1) * 64 \
+                    + substr(name, at + 2, 1) * 8 + substr(name, at + 3, 1))
+                name = substr(name, at + 4)
+            }
+            return out name
+        }
+        index(plain($5) "/", ENVIRON["PLACE"] "/") == 1 { found = 1 }
+        END { exit !found }' /proc/self/mountinfo 2>/dev/null
+}
 out() { # an entry
     mv -- "$1" "$aside/${1##*/}"
 }
@@ -146,6 +161,38 @@ back) # the same three: what is there now goes, and what was set aside is there 
     rmdir -- "$(dirname -- "$aside")" 2>/dev/null || :
     durable "$(dirname -- "$place")"
     mark "$number.back"
+    ;;
+discard) # a number, where what was there lies: it goes for good, and its bytes are told
+    number=$1 aside=$2 above=$(dirname -- "$2")
+    if [ ! -e "$journal/done" ]; then
+        echo "that restore did not come to its good end" >&2
+        exit 3
+    fi
+    if [ ! -e "$journal/$number.gone" ]; then
+        # Somebody else's folder may be behind a link, and behind a mount there is one.
+        if there "$above" && ! is_folder "$above"; then
+            echo "$above is no folder of Holdfast's" >&2
+            exit 3
+        fi
+        if mounted "$aside"; then
+            echo "a file system is mounted at or below $aside" >&2
+            exit 3
+        fi
+        # Before the first of it goes: whoever goes on finds only the rest.
+        if [ ! -e "$journal/$number.size" ]; then
+            kib=0
+            if there "$aside"; then kib=$(du -sk -- "$aside"); fi
+            echo $((${kib%%[!0-9]*} * 1024)) >"$journal/size"
+            durable "$journal/size"
+            mv -f -- "$journal/size" "$journal/$number.size"
+            durable "$journal"
+        fi
+        gone "$aside"
+        rmdir -- "$above" 2>/dev/null || :
+        durable "$(dirname -- "$above")"
+        mark "$number.gone"
+    fi
+    cat "$journal/$number.size"
     ;;
 empty) # a directory: what is in it goes
     [ ! -d "$1" ] || [ -h "$1" ] || entries gone "$1"

@@ -2,6 +2,7 @@
 
 from holdfast.events import (
     changes,
+    discarding,
     discovery,
     drilling,
     due,
@@ -24,6 +25,7 @@ EVENTS: dict[str, type[Event]] = {
         work.BackupRequested,
         work.RestoreRequested,
         work.AppRestoreRequested,
+        discarding.DiscardRequested,
         drilling.DrillRequested,
         work.ForgetAdmitted,
         work.PruneAdmitted,

@@ -75,6 +75,16 @@ class AppRestorePlace(msgspec.Struct, frozen=True, kw_only=True):
     """Where what was there lies now; empty: nothing was there."""
 
 
+class DiscardResult(msgspec.Struct, frozen=True, kw_only=True, tag="discard_previous"):
+    """What was there before an app's restore is gone for good."""
+
+    restore_run_id: UUID
+    removed: tuple[str, ...]
+    """Folders and files, where they lay; empty: another run removed them before."""
+    freed_bytes: int
+    """What they took on the disk."""
+
+
 class AppRestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="app_restore"):
     """An app was brought back, or with ``dry_run`` it was told what would be done."""
 

@@ -4,6 +4,7 @@ import msgspec
 
 from holdfast.events import (
     changes,
+    discarding,
     discovery,
     drilling,
     due,
@@ -62,6 +63,7 @@ ROADS: dict[type[Event], Road] = {
     work.BackupRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.RestoreRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.AppRestoreRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
+    discarding.DiscardRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     drilling.DrillRequested: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.ForgetAdmitted: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),
     work.PruneAdmitted: _road(CATALOG, EXECUTOR, _ONE_EXECUTOR),

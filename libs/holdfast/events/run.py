@@ -9,7 +9,7 @@ import msgspec
 from holdfast.events.base import AwareTime, Event, Stream
 from holdfast.events.consistency import Step
 from holdfast.events.drills import DrillResult
-from holdfast.events.restoring import AppRestoreResult, FailedSource, RestorePlan
+from holdfast.events.restoring import AppRestoreResult, DiscardResult, FailedSource, RestorePlan
 
 
 class Operation(StrEnum):
@@ -33,6 +33,7 @@ class Operation(StrEnum):
     HEAL = "heal"
     PROTECTION_TEST = "protection_test"
     APP_RESTORE = "app_restore"
+    DISCARD_PREVIOUS = "discard_previous"
     DRILL = "drill"
 
 
@@ -329,6 +330,7 @@ Result = (
     | ProtectionTestResult
     | ListFilesResult
     | AppRestoreResult
+    | DiscardResult
     | DrillResult
 )
 

@@ -3,11 +3,19 @@
 import click
 
 from holdfast.cli.client import GatewayClient
-from holdfast.cli.commands import console, find_app, find_snapshot, print_steps, report
+from holdfast.cli.commands import (
+    as_id,
+    console,
+    find_app,
+    find_snapshot,
+    print_steps,
+    report,
+    size,
+)
 from holdfast.cli.discovery import find_device
 from holdfast.cli.follow import follow_run
-from holdfast.events.restoring import AppRestoreResult
-from holdfast.events.views import RunAccepted
+from holdfast.events.restoring import AppRestoreResult, DiscardResult
+from holdfast.events.views import RunAccepted, RunView
 
 
 def restore_app(
@@ -38,6 +46,30 @@ def restore_app(
     if isinstance(run.result, AppRestoreResult):
         _tell(run.result)
         return 1 if run.result.problems else code
+    return code
+
+
+def discard_previous(app: str, restore: str, *, yes: bool) -> int:
+    """Show what would go, ask, and remove it."""
+    with GatewayClient.find() as client:
+        found = find_app(client, app)
+        run_id = as_id(restore)
+        if not yes:
+            told = client.get(f"/backup/runs/{run_id}", RunView).result
+            places = told.places if isinstance(told, AppRestoreResult) else ()
+            for previous in filter(None, (each.previous for each in places)):
+                console().print(f"  {previous}", markup=False)
+            click.confirm(
+                f"What was there before this restore of {found.name} is removed for good. Go on?",
+                abort=True,
+            )
+        accepted = client.post(f"/apps/{found.id}/restores/{run_id}/discard", RunAccepted)
+        run = follow_run(client, accepted.run_id, console())
+    code = report(run)
+    if isinstance(run.result, DiscardResult):
+        for each in run.result.removed:
+            console().print(f"  removed: {each}", markup=False)
+        console().print(f"  {size(run.result.freed_bytes)} freed")
     return code
 
 

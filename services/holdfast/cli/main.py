@@ -166,6 +166,17 @@ def restore_app(
     sys.exit(run_restore(app, snapshot, device, dry_run=dry_run, overwrite=overwrite, yes=yes))
 
 
+@main.command("discard-previous")
+@click.argument("app")
+@click.argument("run")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def discard_previous(app: str, run: str, yes: bool) -> None:
+    """Remove for good what was there before RUN, a restore of APP."""
+    from holdfast.cli.app_restore import discard_previous as run_discard
+
+    sys.exit(run_discard(app, run, yes=yes))
+
+
 @main.command()
 @click.argument("app")
 def drill(app: str) -> None:

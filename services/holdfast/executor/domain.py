@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.base import Event, Work
+from holdfast.events.discarding import DiscardRequested
 from holdfast.events.drilling import DrillRequested
 from holdfast.events.run import Failure, Operation, Result, RunStatus
 from holdfast.events.work import (
@@ -50,6 +51,7 @@ OPERATIONS: dict[type[Work], Operation] = {
     BackupRequested: Operation.BACKUP,
     RestoreRequested: Operation.RESTORE,
     AppRestoreRequested: Operation.APP_RESTORE,
+    DiscardRequested: Operation.DISCARD_PREVIOUS,
     DrillRequested: Operation.DRILL,
     ForgetAdmitted: Operation.FORGET,
     PruneAdmitted: Operation.PRUNE,

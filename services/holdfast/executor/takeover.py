@@ -1,5 +1,7 @@
 """Taking up a run that another attempt left: its restic first, then its lock."""
 
+from uuid import UUID
+
 from holdfast.devices.local import end_leftovers
 from holdfast.events.work import DestinationAddress
 from holdfast.executor.attempt import Attempt
@@ -19,11 +21,24 @@ async def end_predecessor(attempt: Attempt) -> None:
     """
     if not attempt.is_takeover:
         return
-    run_id = str(attempt.work.run_id)
-    ended = await end_leftovers(run_id)
+    ended = await end_left_by(attempt, attempt.work.run_id)
+    log.info(
+        "run_taken_over",
+        run_id=str(attempt.work.run_id),
+        claim=attempt.claim.claim,
+        ended=ended,
+    )
+
+
+async def end_left_by(attempt: Attempt, run_id: UUID) -> int:
+    """End all that still works for that run here, or on the attempt's device; how many there were.
+
+    Raises LeftoverError when it cannot be ended.
+    """
+    ended = await end_leftovers(str(run_id))
     if attempt.host is not None:
-        ended += await attempt.host.end_leftovers(run_id)
-    log.info("run_taken_over", run_id=run_id, claim=attempt.claim.claim, ended=ended)
+        ended += await attempt.host.end_leftovers(str(run_id))
+    return ended
 
 
 async def clear_predecessors_lock(attempt: Attempt, address: DestinationAddress) -> None:

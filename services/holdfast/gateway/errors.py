@@ -26,6 +26,9 @@ API = "/api/v1"
 CONFLICTS = frozenset(
     {
         "would_overwrite",
+        "nothing_to_discard",
+        "restore_unfinished",
+        "foreign_journal",
         "restore_broken_off",
         "conflict",
         "foreign_repository",

@@ -55,6 +55,7 @@ OPERATIONS = {
     Operation.BACKUP: "Backup",
     Operation.RESTORE: "Restore",
     Operation.APP_RESTORE: "Bringing an app back",
+    Operation.DISCARD_PREVIOUS: "Removing what was before an app's restore",
     Operation.DRILL: "Proving that a restore works",
     Operation.FORGET: "Removing old snapshots",
     Operation.PRUNE: "Freeing space",

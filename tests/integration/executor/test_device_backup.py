@@ -1,10 +1,8 @@
 """Backups of what is on a device behind SSH: restic works there, by a real sshd."""
 
 import asyncio
-import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -29,7 +27,7 @@ from holdfast.executor.repositories import storage_of
 from holdfast.kernel.clock import utc_now
 from holdfast.restic.commands import ls, snapshots
 from holdfast.restic.commands.ls import LsOptions
-from support.devices import connected, marked, nothing_marked
+from support.devices import connected, cut, marked, nothing_marked
 from support.executor import Bench, Place, backup_of, s3_place, until, work_of
 from support.hosts import Pi
 from support.servers import RcloneS3
@@ -97,14 +95,6 @@ async def test_nothing_readable_is_left_there(
         content = each.read_bytes()
         assert not [word for word in known if word.encode() in content], each
     assert (pi.cache / "holdfast").stat().st_mode & 0o777 == 0o700
-
-
-def cut(sshd: Sshd) -> None:
-    """Every connection, without a word; the server stays."""
-    for pid in sshd.sessions():
-        with contextlib.suppress(OSError):
-            if b"sshd" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                os.kill(pid, signal.SIGKILL)
 
 
 async def writing(bench: Bench, work: BackupRequested, task: asyncio.Task[Any]) -> None:

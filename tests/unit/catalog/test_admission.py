@@ -104,6 +104,17 @@ def test_while_an_app_is_restored_nothing_else_is_done_to_it() -> None:
     assert admitted([restore], [of_another]) == [1]
 
 
+def test_what_was_before_a_restore_is_not_removed_while_the_app_is_restored() -> None:
+    app = UUID(int=5)
+    restore = replace(run(1, Operation.APP_RESTORE), app_id=app)
+    discard = replace(run(2, Operation.DISCARD_PREVIOUS), app_id=app, destination_ids=())
+    of_another = replace(discard, id=UUID(int=3), app_id=UUID(int=6))
+
+    assert admitted([discard, of_another], [restore]) == [3]
+    assert admitted([restore], [discard]) == []
+    assert admitted([replace(discard, id=UUID(int=4))], [discard]) == []
+
+
 def test_two_backups_of_one_configuration_never_overlap() -> None:
     first, second = run(1, age=5, configuration=7), run(2, Operation.BACKUP, B, configuration=7)
 

@@ -243,6 +243,13 @@ CASES = [
         202,
         body={"snapshot_id": str(ID), "target_device_id": str(ID), "dry_run": True},
     ),
+    Case(
+        "POST",
+        f"/api/v1/apps/{ID}/restores/{RUN_ID}/discard",
+        q.DiscardPrevious(app_id=ID, run_id=RUN_ID),
+        accepted(),
+        202,
+    ),
     Case("GET", f"{BACKUP}/runs", q.ListRuns(), RUNS),
     Case(
         "GET",

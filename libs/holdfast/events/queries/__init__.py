@@ -29,6 +29,7 @@ from holdfast.events.queries.destinations import (
 from holdfast.events.queries.devices import (
     CreateApp,
     CreateDevice,
+    DiscardPrevious,
     DiscoverDevice,
     GetCoverage,
     GetDevice,
@@ -127,6 +128,7 @@ from holdfast.events.queries.verification import (
 __all__ = [
     "UpdateDevice",
     "TestDevice",
+    "DiscardPrevious",
     "DiscoverDevice",
     "GetCoverage",
     "RemoveDevice",

@@ -129,6 +129,17 @@ class RestoreApp(Query[views.RunAccepted], frozen=True, kw_only=True):
     dry_run: bool = False
 
 
+class DiscardPrevious(Query[views.RunAccepted], frozen=True, kw_only=True):
+    """Queue the removal of what was there before a restore of an app."""
+
+    SUBJECT = "catalog.app.discard_previous"
+    REPLY = views.RunAccepted
+
+    app_id: UUID
+    run_id: UUID
+    """The restore's."""
+
+
 class ListApps(Query[tuple[views.AppView, ...]], frozen=True, kw_only=True):
     """All apps, by name."""
 

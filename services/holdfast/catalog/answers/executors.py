@@ -39,6 +39,7 @@ ON_DEVICES = frozenset(
         Operation.BACKUP,
         Operation.RESTORE,
         Operation.APP_RESTORE,
+        Operation.DISCARD_PREVIOUS,
         Operation.DRILL,
     )
 )

@@ -4,7 +4,8 @@ A repository takes any number of shared users (backup, restore, probe, check, pr
 exclusive user (init, forget, prune, undelete, heal, a change of the password), as restic's own
 locks have it.  A protection test is alone too: it clears away the canaries of others.  A
 destination serves so many runs at once, and a device does so many backups.  Two backups of one
-configuration never overlap, and while an app is restored nothing else is done to it.
+configuration never overlap, and while an app is restored, or what was before that is removed,
+nothing else is done to it.
 
 **Order and bounds.**  Manual runs come before others, then the older before the newer.  A
 run that has to wait for its repositories reserves them: behind an exclusive run nothing may
@@ -48,6 +49,9 @@ EXCLUSIVE = frozenset(
 )
 
 
+ALONE_WITH_APP = frozenset((Operation.APP_RESTORE, Operation.DISCARD_PREVIOUS))
+
+
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A run that is queued or active, as far as admission cares."""
 
@@ -86,7 +90,7 @@ class Use:
         self._backups: Counter[UUID] = Counter()
         self._configurations: set[UUID] = set()
         self._backed_up: set[UUID] = set()
-        self._restored: set[UUID] = set()
+        self._alone: set[UUID] = set()
         for run in active:
             self.take(run)
 
@@ -96,8 +100,8 @@ class Use:
             self._exclusive.update(run.destination_ids)
         else:
             self._shared.update(run.destination_ids)
-        if run.operation is Operation.APP_RESTORE and run.app_id is not None:
-            self._restored.add(run.app_id)
+        if run.operation in ALONE_WITH_APP and run.app_id is not None:
+            self._alone.add(run.app_id)
         if run.operation is Operation.BACKUP:
             if run.app_id is not None:
                 self._backed_up.add(run.app_id)
@@ -119,8 +123,8 @@ class Use:
         overlaps = self._overlaps(run)
         if patient and run.operation is Operation.BACKUP and run.configuration_id is not None:
             self._configurations.add(run.configuration_id)
-        if patient and run.operation is Operation.APP_RESTORE and run.app_id is not None:
-            self._restored.add(run.app_id)
+        if patient and run.operation in ALONE_WITH_APP and run.app_id is not None:
+            self._alone.add(run.app_id)
         if overlaps:
             return
         if self._places_allow(run):
@@ -143,10 +147,10 @@ class Use:
         return not (wanted & self._closed_to_exclusive or any(self._shared[one] for one in wanted))
 
     def _overlaps(self, run: Candidate) -> bool:
-        if run.operation is Operation.APP_RESTORE:
-            return run.app_id in self._restored or run.app_id in self._backed_up
+        if run.operation in ALONE_WITH_APP:
+            return run.app_id in self._alone or run.app_id in self._backed_up
         return run.operation is Operation.BACKUP and (
-            run.configuration_id in self._configurations or run.app_id in self._restored
+            run.configuration_id in self._configurations or run.app_id in self._alone
         )
 
     def _places_allow(self, run: Candidate) -> bool:

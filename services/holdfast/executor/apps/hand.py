@@ -79,6 +79,11 @@ class Hand:
         """As it was before."""
         await self._do("back", self._of(run_id), str(number), move.path, move.aside)
 
+    async def discard(self, run_id: UUID, number: int, move: Move) -> int:
+        """What was set aside goes for good; how many bytes that were, whoever began with it."""
+        (told,) = await self._do("discard", self._of(run_id), str(number), move.aside)
+        return int(told)
+
     async def empty(self, path: str) -> None:
         """A directory, if it is one, has nothing in it any more."""
         await self._do("empty", self.folder, path)

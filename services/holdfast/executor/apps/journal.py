@@ -64,6 +64,8 @@ DONE = "done"
 """The mark of a restore that came to its good end: nothing is put back any more."""
 UNDONE = "undone"
 """The mark of one that is put back."""
+DISCARDED = "discarded"
+"""The mark of one whose previous state is gone; a point and the id of the run follow."""
 
 
 def undo(journal: Journal, marks: Collection[str]) -> Undo | None:
@@ -87,6 +89,13 @@ def aside_of(path: str, run_id: UUID, *, is_mount: bool) -> str:
     """Where what is at *path* is set aside: beside it, or inside it where it is a file system."""
     above = path if is_mount else posixpath.dirname(path)
     return posixpath.join(above, f".holdfast-before-{short(run_id)}", posixpath.basename(path))
+
+
+def is_aside(move: Move, run_id: UUID) -> bool:
+    """Whether that restore sets *move* aside so: nothing else of a journal is ever removed."""
+    return any(
+        move.aside == aside_of(move.path, run_id, is_mount=is_mount) for is_mount in (True, False)
+    )
 
 
 def short(run_id: UUID) -> str:

@@ -7,6 +7,7 @@ from holdfast.executor.apps.hand import Hand
 from holdfast.executor.apps.journal import UNDONE, undo
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.engine import Engine
+from holdfast.executor.takeover import end_left_by
 from holdfast.telemetry.logs import Log
 
 log = Log("executor")
@@ -15,8 +16,8 @@ log = Log("executor")
 async def put_back(attempt: Attempt, hand: Hand, run_id: UUID) -> bool:
     """Whether there was anything to put back.
 
-    May be cut off anywhere and done again.  Raises AsideError and EngineSaidNoError; then it
-    is not over, and the journal stays.
+    May be cut off anywhere and done again.  Raises LeftoverError, AsideError and
+    EngineSaidNoError; then it is not over, and the journal stays.
     """
     kept = await hand.read(run_id)
     if kept is None:
@@ -26,7 +27,9 @@ async def put_back(attempt: Attempt, hand: Hand, run_id: UUID) -> bool:
     if plan is None:
         await hand.mark(run_id, UNDONE)
         return False
-    log.info("app_put_back", run_id=str(run_id), places=len(plan.moves))
+    # Over a link that broke nobody has seen its end: it would write into what is put back.
+    ended = await end_left_by(attempt, run_id)
+    log.info("app_put_back", run_id=str(run_id), places=len(plan.moves), ended=ended)
     engine = Engine(journal.engine)
     if journal.engine:
         await containers.must_answer(attempt, engine)

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from holdfast.events.base import Work
+from holdfast.events.discarding import DiscardRequested
 from holdfast.events.drilling import DrillRequested
 from holdfast.events.work import (
     AppRestoreRequested,
@@ -25,7 +26,7 @@ from holdfast.events.work import (
     RotatePasswordRequested,
     UndeleteRequested,
 )
-from holdfast.executor.apps import restoring
+from holdfast.executor.apps import discarding, restoring
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.domain import Outcome
 from holdfast.executor.operations import (
@@ -56,6 +57,7 @@ OPERATES: dict[type[Work], Operate] = {
     BackupRequested: backup.run,
     RestoreRequested: restore.run,
     AppRestoreRequested: restoring.run,
+    DiscardRequested: discarding.run,
     DrillRequested: drill.run,
     ForgetAdmitted: forget.run,
     PruneAdmitted: prune.run,

@@ -6,7 +6,7 @@ from litestar import Controller, Response, get, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody, SkipValidation
 
-from holdfast.events.queries import ListApps
+from holdfast.events.queries import DiscardPrevious, ListApps
 from holdfast.events.views import AppView, RunAccepted, RunView
 from holdfast.gateway.api.problems import problems
 from holdfast.gateway.api.waiting import run_or_accepted, run_responses
@@ -60,4 +60,25 @@ class AppRoutes(Controller):
         Answers at once, or with `wait` when it has ended; the run goes on when nobody waits.
         """
         accepted = await catalog.ask(data.query(app_id))
+        return await run_or_accepted(catalog, accepted, wait=wait)
+
+    @post(
+        "/{app_id:uuid}/restores/{run_id:uuid}/discard",
+        operation_id="discardPrevious",
+        summary="Remove for good what was there before a restore of the app",
+        status_code=202,
+        responses=run_responses("The run that removes it", "it is gone, and so much space is free"),
+    )
+    async def discard(
+        self,
+        app_id: FromPath[UUID],
+        run_id: FromPath[UUID],
+        catalog: NamedDependency[SkipValidation[CatalogClient]],
+        wait: FromQuery[bool] = False,
+    ) -> Response[RunAccepted | RunView]:
+        """Only of a restore that came to its good end, and never while another one is unfinished.
+
+        Answers at once, or with `wait` when it has ended; the run goes on when nobody waits.
+        """
+        accepted = await catalog.ask(DiscardPrevious(app_id=app_id, run_id=run_id))
         return await run_or_accepted(catalog, accepted, wait=wait)
