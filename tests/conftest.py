@@ -8,9 +8,11 @@ import pytest
 
 from holdfast.restic.binary import find_restic
 from support.dockerd import Dockerd, missing_docker
+from support.mariadb_image import import_mariadb, missing_mariadb
 from support.podman import Podman, missing_podman
 from support.postgres_image import import_postgres, missing_postgres
 from support.radosgw import INSTALL, Radosgw, missing_programs
+from support.redis_image import import_redis, missing_redis
 from support.servers import NatsServer, PostgresServer, RcloneS3
 from support.sshd import Sshd, sshd_binary
 
@@ -117,6 +119,22 @@ def postgres_image(docker: Dockerd, tmp_path_factory: pytest.TempPathFactory) ->
     if missing_postgres():
         pytest.skip("there is no PostgreSQL here: apt-get install postgresql")
     return import_postgres(docker, tmp_path_factory.mktemp("pg") / "root")
+
+
+@pytest.fixture(scope="session")
+def mariadb_image(docker: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same with MariaDB."""
+    if missing_mariadb():
+        pytest.skip("there is no MariaDB here: apt-get install mariadb-server")
+    return import_mariadb(docker, tmp_path_factory.mktemp("mariadb") / "root")
+
+
+@pytest.fixture(scope="session")
+def redis_image(docker: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same with Redis."""
+    if missing_redis():
+        pytest.skip("there is no Redis here: apt-get install redis-server")
+    return import_redis(docker, tmp_path_factory.mktemp("redis") / "root")
 
 
 @pytest.fixture

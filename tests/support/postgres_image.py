@@ -1,11 +1,10 @@
 """An image of PostgreSQL, from this machine's own programs."""
 
-import re
 import shutil
-import subprocess
 from pathlib import Path
 
 from support.dockerd import Dockerd
+from support.images import add_user, copy_into, data_folder, libraries_of, open_to_all
 
 NAME = "postgres:15"
 
@@ -30,39 +29,18 @@ def _programs() -> list[Path]:
 
 def import_postgres(docker: Dockerd, root: Path) -> str:
     """Put it into the engine; its name.  *root*, a directory that is not there yet, is used up."""
-    programs = _programs()
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     shutil.copytree(docker.data / "image", root, symlinks=True)
-    version = programs[-1].parent
+    version = _programs()[-1].parent
     shutil.copytree(version, root / str(version)[1:], symlinks=True)
     share = Path("/usr/share/postgresql") / version.name
     shutil.copytree(share, root / str(share)[1:], symlinks=True, ignore_dangling_symlinks=True)
-    zones = root / "usr/share/zoneinfo"
-    zones.mkdir(parents=True)
-    shutil.copy("/usr/share/zoneinfo/UTC", zones / "UTC")
-    told = subprocess.run(
-        ["ldd", *(version / "bin").iterdir(), *(version / "lib").glob("*.so")],
-        check=False,
-        capture_output=True,
-        text=True,
-    ).stdout
-    needed = set(re.findall(r"(?:=> |^\t)(/\S+) \(", told, re.MULTILINE))
-    for library in needed:
-        there = root / library[1:]
-        there.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(library, there)
-    (root / "etc").mkdir(exist_ok=True)
-    (root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\npg:x:999:999::/:/bin/sh\n")
-    (root / "etc/group").write_text("root:x:0:\npg:x:999:\n")
+    copy_into(root, ["/usr/share/zoneinfo/UTC"])
+    linked = [*(version / "bin").iterdir(), *(version / "lib").glob("*.so")]
+    copy_into(root, libraries_of(linked))
+    add_user(root, "pg")
     for tool in ("initdb", "postgres", "pg_dumpall", "pg_dump", "psql", "pg_isready"):
         (root / "bin" / tool).symlink_to(version / "bin" / tool)
-    (root / "tmp").mkdir(mode=0o1777, exist_ok=True)
-    (root / "tmp").chmod(0o1777)
-    data = root / "var/lib/postgresql/data"
-    data.mkdir(parents=True, mode=0o700)
-    shutil.chown(data, 999, 999)
-    sockets = root / "var/run/postgresql"
-    sockets.mkdir(parents=True)
-    sockets.chmod(0o1777)
+    open_to_all(root, "tmp", "var/run/postgresql")
+    data_folder(root, "var/lib/postgresql/data")
     docker.import_image(root, NAME)
     return NAME

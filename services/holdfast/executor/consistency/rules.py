@@ -107,9 +107,11 @@ MYSQL = DumpRule(
     ),
     load=(
         f"{_AS_MYSQL}tool=$(command -v mariadb || command -v mysql) || exit 127; "
-        'if [ "$user" = root ]; then set --; '
-        f'else set -- "{_value("MARIADB_DATABASE", "MYSQL_DATABASE")}"; fi; '
-        'exec "$tool" -u "${user:-root}" "$@"'
+        # Accounts that came with the dump are not let in until the server reads them anew.
+        'if [ "$user" = root ]; then '
+        '"$tool" -u root && exec "$tool" -u root -e "flush privileges"; '
+        f'else exec "$tool" -u "${{user:-root}}" "{_value("MARIADB_DATABASE", "MYSQL_DATABASE")}"; '
+        "fi"
     ),
     # While the image makes a new database it does not listen to the network.
     is_ready=(
