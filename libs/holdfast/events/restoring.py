@@ -80,7 +80,7 @@ class DiscardResult(msgspec.Struct, frozen=True, kw_only=True, tag="discard_prev
 
     restore_run_id: UUID
     removed: tuple[str, ...]
-    """Folders and files, where they lay; empty: another run removed them before."""
+    """Folders, files and containers, where they lay; empty: another run removed them before."""
     freed_bytes: int
     """What they took on the disk."""
 
@@ -98,7 +98,9 @@ class AppRestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="app_resto
     problems: tuple[str, ...] = ()
     """What stands in the way; only a dry run succeeds with any."""
     warnings: tuple[str, ...] = ()
-    """What somebody should know of, a sentence each: containers that are of another version now."""
+    """What somebody should know of, a sentence each: containers that were of another version."""
+    previous_containers: tuple[str, ...] = ()
+    """Those in whose place others were made, as they are called now: stopped, and kept."""
     files_restored: int = 0
     bytes_restored: int = 0
     destination_id: UUID | None = None

@@ -25,6 +25,8 @@ ONE_OFF = "com.docker.compose.oneoff"
 ENABLE, POLICY, EXCLUDE = "holdfast.enable", "holdfast.policy", "holdfast.exclude"
 DRILL = "holdfast.drill"
 """What a drill made, for as long as it lasts: neither an app nor anybody's data."""
+ASIDE = ".holdfast-before-"
+"""In the name of everything that an app's restore has set aside; the end of its id follows."""
 STOP = "holdfast.stop"
 HOOKS = {"holdfast.hook.before": When.BEFORE, "holdfast.hook.after": When.AFTER}
 NO = frozenset(("false", "0", "no", "off"))
@@ -79,6 +81,11 @@ class Container(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         return self.label(*SERVICE) or self.plain_name
 
     @property
+    def is_set_aside(self) -> bool:
+        """Whether an app's restore has made another one in its place."""
+        return ASIDE in self.plain_name
+
+    @property
     def is_enabled(self) -> bool:
         """Whether no label keeps Holdfast from it."""
         return self.label(ENABLE).strip().lower() not in NO
@@ -116,7 +123,7 @@ def apps_of(look: Look) -> tuple[FoundApp, ...]:
     """The apps that the engine runs, or ran: a container that is stopped has its data still."""
     groups: dict[tuple[str, str], list[Container]] = {}
     for each in look.containers:
-        if each.label(ONE_OFF).lower() == "true" or each.label(DRILL):
+        if each.label(ONE_OFF).lower() == "true" or each.label(DRILL) or each.is_set_aside:
             continue
         project = each.label(*PROJECT)
         kind = ("project", project) if project else ("container", each.plain_name)

@@ -17,7 +17,7 @@ from holdfast.events.run import Operation, RunStatus
 from holdfast.events.snapshot import SnapshotCompleted
 from holdfast.events.work import BackupRequested, DiscoverRequested
 from holdfast.executor.apps.databases import dumps_among
-from holdfast.executor.apps.remaking import kept
+from holdfast.executor.apps.definitions import kept_in
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.beside import beside
@@ -140,7 +140,7 @@ async def drilled(
     restic = bench.restic(nas)
     snapshot = bench.said(SnapshotCompleted)[-1].restic_snapshot_id
     await restore.run(restic, RestoreOptions(snapshot=snapshot, target=str(root)))
-    found = await kept(restic, await beside(restic, work.run_id))
+    found = await kept_in(restic, await beside(restic, work.run_id))
     dumps = dumps_among(found.beside, shop.found, found.definitions)
     assert [each.container for each in dumps] == ["shop-db-1"]
     return work, Booting(

@@ -7,8 +7,8 @@ import msgspec
 
 from holdfast.events.discovery import FoundApp, FoundService
 from holdfast.executor.apps.databases import dumps_among, folders_of, to_empty
+from holdfast.executor.apps.definitions import Definition
 from holdfast.executor.apps.plan import Place
-from holdfast.executor.apps.remaking import Definition
 from holdfast.executor.consistency.rules import MONGO, MYSQL, POSTGRES, REDIS
 from holdfast.restic.commands.snapshots import Snapshot
 

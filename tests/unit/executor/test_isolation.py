@@ -7,7 +7,7 @@ import pytest
 
 from holdfast.events.discovery import DataKind, FoundApp, FoundData, FoundService
 from holdfast.events.drills import DrillProbe, ProbeKind
-from holdfast.executor.apps.remaking import Definition, Endpoint, MountPoint, Networks
+from holdfast.executor.apps.definitions import Definition, Endpoint, MountPoint, Networks
 from holdfast.executor.discovery import Config, Container, Look, Volume, apps_of, loose_volumes
 from holdfast.executor.drills.isolation import Plan, labels_of, name_of, network_of, plan, source_of
 from holdfast.executor.drills.probes import is_right

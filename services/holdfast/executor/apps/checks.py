@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import msgspec
 
 from holdfast.events.work import AppRestoreRequested
-from holdfast.executor.apps import containers, remaking
+from holdfast.executor.apps import containers
 from holdfast.executor.apps.databases import KeptDump, dumps_among
+from holdfast.executor.apps.definitions import Kept, Network
 from holdfast.executor.apps.hand import Hand, Look
+from holdfast.executor.apps.making import Making, making_of
 from holdfast.executor.apps.plan import Place, file_problems, places_of, sources_of
-from holdfast.executor.apps.remaking import Definition, Kept, Network
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.engine import (
     AppContainer,
@@ -33,8 +34,8 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     engine: Engine | None
     there: Mapping[str, AppContainer]
     """The app's containers that are there, by name, in the order in which they are started."""
-    to_make: tuple[Definition, ...]
-    """Those that are not there, as far as it is known how they were made."""
+    making: Making
+    """Those that are not there, or not as they were."""
     dumps: tuple[KeptDump, ...]
     """Of the databases among the containers that will run."""
     new_volumes: tuple[str, ...]
@@ -61,7 +62,7 @@ async def survey(
     engine: Engine | None = None
     there: dict[str, AppContainer] = {}
     volumes: dict[str, str] = {}
-    to_make: tuple[Definition, ...] = ()
+    making = Making()
     dumps: tuple[KeptDump, ...] = ()
     if work.found.services or names:
         try:
@@ -69,10 +70,9 @@ async def survey(
             await containers.must_answer(attempt, engine)
             there = await containers.present(attempt, engine, work.found)
             volumes = await containers.volumes(attempt, engine, names)
-            to_make = _to_make(work, there, kept.definitions)
-            if to_make:
-                problems += await remaking.problems(attempt, to_make, kept.networks)
-            will_run = {*there, *(each.name.lstrip("/") for each in to_make)}
+            making = await making_of(attempt, work, there, kept)
+            problems += making.problems
+            will_run = {*there, *(each.plain_name for each in making.definitions)}
             dumps = tuple(
                 each
                 for each in dumps_among(kept.beside, work.found, kept.definitions)
@@ -94,38 +94,13 @@ async def survey(
         looks={place.path: look for place, look in zip(known, looks, strict=True)},
         engine=engine,
         there=there,
-        to_make=to_make,
+        making=making,
         dumps=dumps,
         networks=kept.networks,
         new_volumes=tuple(name for name in names if name not in volumes),
         problems=tuple(problems),
-        warnings=other_versions(there, kept.definitions),
+        warnings=making.warnings,
     )
-
-
-def other_versions(
-    there: Mapping[str, AppContainer], kept: Mapping[str, Definition]
-) -> tuple[str, ...]:
-    """Containers that run another image than at the backup.  Pure.
-
-    They start on data that theirs may have to migrate, or may not understand.
-    """
-    return tuple(
-        f"{name} is of {now.image} now, and was of {kept[name].image} at the backup: it starts as "
-        "it is. Remove it first to have it made again as it was."
-        for name, now in there.items()
-        if name in kept and kept[name].image != now.image
-    )
-
-
-def _to_make(
-    work: AppRestoreRequested,
-    there: Mapping[str, AppContainer],
-    kept: Mapping[str, Definition],
-) -> tuple[Definition, ...]:
-    """The containers that are not there, as far as it is known how they were made."""
-    missing = [each.container for each in work.found.services if each.container not in there]
-    return tuple(kept[each] for each in missing if each in kept)
 
 
 async def nodes_of(restic: Restic, snapshot: str, paths: list[str]) -> dict[str, Node]:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Sequence
 
 from holdfast.events.discovery import FoundApp
+from holdfast.executor.apps.journal import Replaced
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import Ended, ended, told_by
 from holdfast.executor.consistency.engine import (
@@ -20,6 +21,9 @@ HEALTHY_SECONDS = 180.0
 LOOK_SECONDS = 0.3
 STEADY_LOOKS = 5
 """One that has none is well when it was seen running so often in a row."""
+
+NEVER = "no"
+"""The restart policy of what does not start by itself."""
 
 ON_THE_WAY = frozenset(
     (
@@ -91,6 +95,40 @@ async def remove(attempt: Attempt, engine: Engine, name: str) -> None:
     with contextlib.suppress(ContainerMissingError):
         await engine.look(attempt, [name])
         await _do(attempt, (engine.command, "rm", "--force", name), seconds=STOP_SECONDS)
+
+
+async def set_aside(attempt: Attempt, engine: Engine, replaced: Replaced) -> None:
+    """It has another name, and does not start by itself any more.  Raises EngineSaidNoError."""
+    if replaced.restart != NEVER:
+        await _do(attempt, (engine.command, "update", "--restart", NEVER, replaced.id))
+    await _do(attempt, (engine.command, "rename", replaced.id, replaced.aside))
+
+
+async def put_back(attempt: Attempt, engine: Engine, replaced: Replaced) -> None:
+    """It is in its place again, and what was made there is gone.
+
+    May be cut off anywhere and done again.  Raises EngineSaidNoError.
+    """
+    with contextlib.suppress(ContainerMissingError):
+        (now,) = await engine.look(attempt, [replaced.id])
+        if now.name != replaced.name:
+            await remove(attempt, engine, replaced.name)
+            await _do(attempt, (engine.command, "rename", replaced.id, replaced.name))
+        if replaced.restart != NEVER:
+            await _do(attempt, (engine.command, "update", "--restart", replaced.restart, now.id))
+
+
+async def discard(attempt: Attempt, engine: Engine, replaced: Replaced) -> bool:
+    """Remove what was set aside, and only that; whether it was there.
+
+    Raises EngineSaidNoError.
+    """
+    with contextlib.suppress(ContainerMissingError):
+        (now,) = await engine.look(attempt, [replaced.id])
+        if now.name == replaced.aside and not now.running:
+            await _do(attempt, (engine.command, "rm", now.id), seconds=STOP_SECONDS)
+            return True
+    return False
 
 
 async def volumes(attempt: Attempt, engine: Engine, names: Sequence[str]) -> dict[str, str]:

@@ -13,8 +13,8 @@ import msgspec
 
 from holdfast.events.discovery import FoundApp
 from holdfast.events.work import DestinationAddress
+from holdfast.executor.apps.definitions import Definition
 from holdfast.executor.apps.plan import Place
-from holdfast.executor.apps.remaking import Definition
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import ended
 from holdfast.executor.consistency.engine import Engine

@@ -9,9 +9,11 @@ from collections.abc import Collection
 from holdfast.events.discarding import DiscardRequested
 from holdfast.events.restoring import DiscardResult
 from holdfast.events.run import RunStatus
+from holdfast.executor.apps import containers
 from holdfast.executor.apps.hand import Hand
 from holdfast.executor.apps.journal import DISCARDED, DONE, UNDONE, Journal, is_aside
 from holdfast.executor.attempt import Attempt
+from holdfast.executor.consistency.engine import Engine
 from holdfast.executor.domain import Outcome
 from holdfast.executor.takeover import end_predecessor
 from holdfast.executor.there import at_device
@@ -72,12 +74,21 @@ async def _discard(attempt: Attempt, work: DiscardRequested) -> Outcome:
             freed += size
             if size:
                 removed.append(move.aside)
+        removed += await _containers(attempt, journal)
         await hand.mark(work.restore_run_id, ours)
     log.info("previous_discarded", run_id=str(work.restore_run_id), bytes=freed)
     result = DiscardResult(
         restore_run_id=work.restore_run_id, removed=tuple(removed), freed_bytes=freed
     )
     return Outcome(status=RunStatus.SUCCESS, result=result)
+
+
+async def _containers(attempt: Attempt, journal: Journal) -> list[str]:
+    """Those in whose place others were made, as they were called."""
+    engine = Engine(journal.engine)
+    return [
+        each.aside for each in journal.replaced if await containers.discard(attempt, engine, each)
+    ]
 
 
 def _check(journal: Journal, marks: Collection[str], work: DiscardRequested) -> None:

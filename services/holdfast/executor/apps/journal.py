@@ -12,6 +12,8 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.restoring import AppRestoreResult
+from holdfast.executor.apps.definitions import Definition
+from holdfast.executor.discovery import ASIDE
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +31,17 @@ class Stopped(msgspec.Struct, frozen=True, kw_only=True):
     running: bool
 
 
+class Replaced(msgspec.Struct, frozen=True, kw_only=True):
+    """A container that is there and differs: it gets another name, and one is made as it was."""
+
+    name: str
+    id: str
+    aside: str
+    """Its name from then on."""
+    restart: str
+    """Its restart policy, as the engine's command takes it; from then on it has none."""
+
+
 class Journal(msgspec.Struct, frozen=True, kw_only=True):
     """All that a restore will change."""
 
@@ -42,6 +55,7 @@ class Journal(msgspec.Struct, frozen=True, kw_only=True):
     """Those that are not there, and are made."""
     makes: tuple[str, ...] = ()
     """Names of containers that are not there, and are made."""
+    replaced: tuple[Replaced, ...] = ()
     result: AppRestoreResult | None = None
     """What came of it, once it is at its good end: whoever was to tell it may die."""
 
@@ -51,6 +65,8 @@ class Undo(msgspec.Struct, frozen=True, kw_only=True):
 
     remove: tuple[str, ...]
     """Names of containers that were made, if they are there."""
+    replaced: tuple[Replaced, ...]
+    """To be what they were, in the place of those that were made."""
     moves: tuple[tuple[int, Move], ...]
     """Each with its number."""
     volumes: tuple[str, ...]
@@ -79,6 +95,7 @@ def undo(journal: Journal, marks: Collection[str]) -> Undo | None:
     ]
     return Undo(
         remove=tuple(reversed(journal.makes)),
+        replaced=tuple(reversed(journal.replaced)),
         moves=tuple(reversed(touched)),
         volumes=journal.volumes,
         start=tuple(each for each in journal.containers if each.running),
@@ -88,7 +105,19 @@ def undo(journal: Journal, marks: Collection[str]) -> Undo | None:
 def aside_of(path: str, run_id: UUID, *, is_mount: bool) -> str:
     """Where what is at *path* is set aside: beside it, or inside it where it is a file system."""
     above = path if is_mount else posixpath.dirname(path)
-    return posixpath.join(above, f".holdfast-before-{short(run_id)}", posixpath.basename(path))
+    return posixpath.join(above, f"{ASIDE}{short(run_id)}", posixpath.basename(path))
+
+
+def replaced_by(definition: Definition, run_id: UUID) -> Replaced:
+    """What becomes of a container in whose place another one is made."""
+    told = definition.host_config.get("RestartPolicy") or {}
+    policy, most = str(told.get("Name") or "no"), told.get("MaximumRetryCount")
+    return Replaced(
+        name=definition.plain_name,
+        id=definition.id,
+        aside=f"{definition.plain_name}{ASIDE}{short(run_id)}",
+        restart=f"{policy}:{most}" if policy == "on-failure" and most else policy,
+    )
 
 
 def is_aside(move: Move, run_id: UUID) -> bool:

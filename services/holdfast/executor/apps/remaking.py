@@ -1,11 +1,6 @@
-"""Containers that are gone are made again, by what the engine told of them at the backup.
+"""Containers are made again, by what the engine told of them at the backup."""
 
-Passwords are in that: it goes from restic's output to the engine's socket, and is on no
-disk, in no argument, and in no message.
-"""
-
-import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from typing import Any
 from urllib.parse import quote
@@ -15,130 +10,15 @@ import msgspec
 from holdfast.devices.engine import Engine as Api
 from holdfast.devices.engine import EngineRefusedError, open_here
 from holdfast.devices.facts import facts_of
-from holdfast.events.discovery import FoundApp
+from holdfast.executor.apps.definitions import Definition, Endpoint, Network
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import runner_of, told_by
-from holdfast.executor.consistency.engine import EngineMissingError
-from holdfast.executor.consistency.environment import FILE, OWN_NETWORKS, Environments
-from holdfast.restic import Restic
-from holdfast.restic.commands import dump
-from holdfast.restic.commands.dump import DumpOptions
-from holdfast.restic.commands.snapshots import Snapshot
+from holdfast.executor.consistency.engine import DOCKER, PODMAN, EngineMissingError, kinds_of
+
+OF_A_NETWORK = frozenset(("Hostname", "Domainname", "MacAddress", "ExposedPorts"))
+"""What a container has of its own only in a network of its own."""
 
 LISTENERS = "cat /proc/net/tcp /proc/net/tcp6 2>/dev/null; :"
-
-
-class Endpoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """How a container is in a network."""
-
-    aliases: tuple[str, ...] | None = None
-    i_p_a_m_config: dict[str, Any] | None = msgspec.field(name="IPAMConfig", default=None)
-
-    @property
-    def is_fixed(self) -> bool:
-        """Whether it has an address there that somebody chose."""
-        return any((self.i_p_a_m_config or {}).values())
-
-
-class Networks(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """Those that a container is in."""
-
-    networks: dict[str, Endpoint] | None = None
-
-
-class Network(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """A network as the engine told of it."""
-
-    name: str
-    driver: str = "bridge"
-    internal: bool = False
-    attachable: bool = False
-    enable_ipv6: bool = msgspec.field(name="EnableIPv6", default=False)
-    ipam: dict[str, Any] | None = msgspec.field(name="IPAM", default=None)
-    options: dict[str, str] | None = None
-    labels: dict[str, str] | None = None
-
-    @property
-    def subnets(self) -> tuple[str, ...]:
-        """Those that it has."""
-        told = (self.ipam or {}).get("Config") or ()
-        return tuple(str(each["Subnet"]) for each in told if each.get("Subnet"))
-
-
-class MountPoint(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """What a container sees at a path."""
-
-    type: str
-    name: str = ""
-    source: str = ""
-    """Where it is on the device."""
-    destination: str
-    writable: bool = msgspec.field(name="RW", default=True)
-
-
-class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """A container as the engine told of it.  What only passes through keeps the engine's form."""
-
-    name: str
-    config: dict[str, Any]
-    host_config: dict[str, Any]
-    network_settings: Networks = Networks()
-    mounts: tuple[MountPoint, ...] | None = None
-
-    @property
-    def image(self) -> str:
-        """As it was asked for."""
-        return str(self.config.get("Image", ""))
-
-    @property
-    def networks(self) -> dict[str, Endpoint]:
-        """Those that are not the engine's own."""
-        found = self.network_settings.networks or {}
-        return {name: each for name, each in found.items() if name not in OWN_NETWORKS}
-
-    @property
-    def ports(self) -> frozenset[int]:
-        """Of the device, that lead to it."""
-        bindings = self.host_config.get("PortBindings") or {}
-        told = (each.get("HostPort", "") for many in bindings.values() for each in many or ())
-        return frozenset(int(port) for port in told if port.isdecimal())
-
-
-class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies beside a snapshot."""
-
-    beside: tuple[Snapshot, ...] = ()
-    """Oldest first."""
-    definitions: Mapping[str, Definition] = {}
-    """By container."""
-    app: FoundApp | None = None
-    """What the app was then."""
-    networks: Mapping[str, Network] = {}
-    """Those that its containers were in, by name."""
-
-
-async def kept(restic: Restic, beside: Sequence[Snapshot]) -> Kept:
-    """What is in what lies beside a snapshot; nothing where nothing does."""
-    for each in reversed(beside):
-        if [posixpath.basename(path) for path in each.paths] != [FILE]:
-            continue
-        options = DumpOptions(snapshot=each.id, path=f"/{FILE}")
-        async with dump.open_stream(restic, options) as chunks:
-            content = b"".join([chunk async for chunk in chunks])
-        told = msgspec.json.decode(content, type=Environments)
-        definitions = {
-            one.container: msgspec.json.decode(one.inspected, type=Definition)
-            for one in told.containers
-            if bytes(one.inspected) != b"null"
-        }
-        networks = [msgspec.json.decode(each, type=Network) for each in told.networks]
-        return Kept(
-            beside=tuple(beside),
-            definitions=definitions,
-            app=told.app,
-            networks={each.name: each for each in networks},
-        )
-    return Kept(beside=tuple(beside))
 
 
 def ulimits_of(host: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -163,7 +43,11 @@ def body_of(definition: Definition) -> dict[str, Any]:
         for each in definition.mounts or ()
         if each.type == "volume" and each.name and each.destination not in seen
     ]
-    body: dict[str, Any] = {**definition.config, "HostConfig": host}
+    config = definition.config
+    if definition.shares_with:
+        # They are the other container's, and the engine refuses them twice.
+        config = {name: value for name, value in config.items() if name not in OF_A_NETWORK}
+    body: dict[str, Any] = {**config, "HostConfig": host}
     first = next(iter(definition.networks.items()), None)
     if first is not None:
         body["NetworkingConfig"] = {"EndpointsConfig": {first[0]: _endpoint(first[1])}}
@@ -171,30 +55,21 @@ def body_of(definition: Definition) -> dict[str, Any]:
 
 
 async def problems(
-    attempt: Attempt, definitions: Sequence[Definition], networks: Mapping[str, Network]
+    attempt: Attempt,
+    api: Api,
+    definitions: Sequence[Definition],
+    networks: Mapping[str, Network],
+    *,
+    free: frozenset[int],
 ) -> list[str]:
-    """What keeps those containers, none of which is there, from being made."""
-    api = await api_of(attempt)
+    """What keeps those containers from being made.  *free*: ports that will be, by then."""
+    taken = await _ports_taken(attempt) - free
     found = [
-        f"The image {image} is not there: pull or load it first."
-        for image in await missing_images(api, definitions)
+        f"Port {port}, which {each.plain_name} needs, is taken."
+        for each in definitions
+        for port in sorted(each.ports & taken)
     ]
-    taken = await _ports_taken(attempt)
-    for each in definitions:
-        found += [
-            f"Port {port}, which {each.name.lstrip('/')} needs, is taken."
-            for port in sorted(each.ports & taken)
-        ]
     return found + await _subnets_taken(api, definitions, networks)
-
-
-async def missing_images(api: Api, definitions: Iterable[Definition]) -> list[str]:
-    """Those that the engine does not have, each once."""
-    return [
-        image
-        for image in dict.fromkeys(each.image for each in definitions)
-        if await api.get(f"/images/{quote(image)}/json") is None
-    ]
 
 
 async def make(
@@ -204,7 +79,7 @@ async def make(
     for name in definition.networks:
         if await api.get(f"/networks/{quote(name)}") is None:
             await _make_network(api, definition, name, project, networks.get(name))
-    name = definition.name.lstrip("/")
+    name = definition.plain_name
     await api.post(
         f"/containers/create?name={quote(name)}", msgspec.json.encode(body_of(definition))
     )
@@ -280,7 +155,8 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
 async def api_of(attempt: Attempt) -> Api:
     """The API of the engine where the app is.  Raises EngineMissingError."""
     facts = await facts_of(runner_of(attempt), attempt.deps.now, program="restic")
-    socket = facts.docker or facts.podman
+    sockets = {DOCKER: facts.docker, PODMAN: facts.podman}
+    socket = next((sockets[kind] for kind in kinds_of(attempt) if sockets[kind]), "")
     if not socket:
         raise EngineMissingError("The container engine's socket does not answer there.")
     return Api(open_here if attempt.host is None else attempt.host.open, socket)

@@ -14,11 +14,20 @@ from msgspec.structs import replace
 from holdfast.events.restoring import AppRestorePlace, AppRestoreResult, FailedSource
 from holdfast.events.run import Failure, RunStatus
 from holdfast.events.work import AppRestoreRequested, RestoreSource
-from holdfast.executor.apps import containers, databases, remaking
+from holdfast.executor.apps import containers, databases, images, remaking
 from holdfast.executor.apps.checks import Survey, survey
+from holdfast.executor.apps.definitions import Definition, kept_in
 from holdfast.executor.apps.files import bring_files
 from holdfast.executor.apps.hand import Hand
-from holdfast.executor.apps.journal import BEGUN, DONE, Journal, Move, Stopped, aside_of
+from holdfast.executor.apps.journal import (
+    BEGUN,
+    DONE,
+    Journal,
+    Move,
+    Stopped,
+    aside_of,
+    replaced_by,
+)
 from holdfast.executor.apps.plan import Place
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.apps.undoing import put_back
@@ -59,6 +68,9 @@ class Restore:
     survey: Survey
     previous: dict[str, str] = field(default_factory=dict)
     """Where what was at a path lies now."""
+    previous_containers: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    """What came up on the way."""
 
     @property
     def run_id(self) -> UUID:
@@ -130,7 +142,7 @@ async def _run(attempt: Attempt, work: AppRestoreRequested, steps: Steps) -> Out
                 await put_back(attempt, hand, run_id)
     with steps.step("look at everything"):
         restic = await reach(attempt, work.address)
-        kept = await remaking.kept(restic, await beside(restic, work.backup_run_id))
+        kept = await kept_in(restic, await beside(restic, work.backup_run_id))
         if kept.app is not None:
             # Of what was lost since, the last look at the device does not tell any more.
             work = replace(work, found=kept.app)
@@ -149,6 +161,7 @@ async def _run(attempt: Attempt, work: AppRestoreRequested, steps: Steps) -> Out
 
 async def _bring_back(restore: Restore) -> Outcome:
     found, steps, attempt = restore.survey, restore.steps, restore.attempt
+    to_make = await _with_images(restore)
     journal = Journal(
         run_id=restore.run_id,
         engine=found.engine.command if found.engine else "",
@@ -158,7 +171,12 @@ async def _bring_back(restore: Restore) -> Outcome:
             for each in found.there.values()
         ),
         volumes=found.new_volumes,
-        makes=tuple(each.name.lstrip("/") for each in found.to_make),
+        makes=tuple(
+            each.plain_name for each in to_make if each.plain_name not in found.making.replaced
+        ),
+        replaced=tuple(
+            replaced_by(each, restore.run_id) for each in found.making.replaced.values()
+        ),
     )
     await restore.hand.begin(journal)
     await restore.hand.mark(restore.run_id, BEGUN)
@@ -171,11 +189,7 @@ async def _bring_back(restore: Restore) -> Outcome:
     with steps.step("bring the files back"):
         done = await bring_files(attempt, restore.work, restore.restic, restore.hand, places)
     if found.engine:
-        if found.to_make:
-            api = await remaking.api_of(attempt)
-            for definition in found.to_make:
-                with steps.step(f"make {definition.name.lstrip('/')}"):
-                    await remaking.make(api, definition, _project(restore.work), found.networks)
+        await _make(restore, found.engine, to_make)
         names = _names(restore)
         await _load_databases(restore, found.engine, places)
         for name in names:
@@ -188,6 +202,42 @@ async def _bring_back(restore: Restore) -> Outcome:
     await restore.hand.begin(replace(journal, moves=moves, result=result))
     await restore.hand.mark(restore.run_id, DONE)
     return _ended(restore.work, result)
+
+
+async def _with_images(restore: Restore) -> tuple[Definition, ...]:
+    """The containers to make, each with the name of an image that is there."""
+    found = restore.survey
+    if not found.making.definitions or found.engine is None:
+        return ()
+    api = await remaking.api_of(restore.attempt)
+    definitions = []
+    for each in found.making.definitions:
+        choice = found.making.images[each.plain_name]
+        what = "see to" if choice.id else "pull"
+        with restore.steps.step(f"{what} the image {each.image}"):
+            definition, warning = await images.obtain(
+                restore.attempt, found.engine, api, each, choice
+            )
+        definitions.append(definition)
+        if warning and warning not in found.warnings:
+            restore.warnings.append(warning)
+    return tuple(definitions)
+
+
+async def _make(restore: Restore, engine: Engine, to_make: tuple[Definition, ...]) -> None:
+    """Those that are not there, or not as they were."""
+    if not to_make:
+        return
+    attempt, steps = restore.attempt, restore.steps
+    for each in restore.survey.making.replaced.values():
+        aside = replaced_by(each, restore.run_id)
+        with steps.step(f"set {aside.name} aside"):
+            await containers.set_aside(attempt, engine, aside)
+        restore.previous_containers.append(aside.aside)
+    api = await remaking.api_of(attempt)
+    for definition in to_make:
+        with steps.step(f"make {definition.plain_name}"):
+            await remaking.make(api, definition, _project(restore.work), restore.survey.networks)
 
 
 async def _load_databases(restore: Restore, engine: Engine, places: tuple[Place, ...]) -> None:
@@ -218,7 +268,7 @@ def _ended(work: AppRestoreRequested, result: AppRestoreResult | None) -> Outcom
 
 def _names(restore: Restore) -> tuple[str, ...]:
     """The containers that are there or can be made, in the order in which they are started."""
-    made = {each.name.lstrip("/") for each in restore.survey.to_make}
+    made = {each.plain_name for each in restore.survey.making.definitions}
     return tuple(
         each.container
         for each in restore.work.found.services
@@ -283,7 +333,8 @@ def _result(restore: Restore, places: tuple[Place, ...]) -> AppRestoreResult:
         ),
         containers=_names(restore),
         databases=tuple(each.container for each in restore.survey.dumps),
-        warnings=restore.survey.warnings,
+        previous_containers=tuple(restore.previous_containers),
+        warnings=(*restore.survey.warnings, *restore.warnings),
         steps=tuple(restore.steps.done),
     )
 

@@ -38,6 +38,8 @@ async def put_back(attempt: Attempt, hand: Hand, run_id: UUID) -> bool:
         # What the restore started again writes into what is put back.
         for each in reversed(journal.containers):
             await containers.stop_if_there(attempt, engine, each.id)
+        for replaced in plan.replaced:
+            await containers.put_back(attempt, engine, replaced)
     for number, move in plan.moves:
         await hand.back(run_id, number, move)
     if journal.engine:

@@ -6,11 +6,18 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from holdfast.devices.base import Program
+from holdfast.events.drilling import DrillRequested
+from holdfast.events.work import AppRestoreRequested, BackupRequested
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import lines_of, runner_of
 from holdfast.kernel.errors import HoldfastError
 
-FIND = "command -v docker || command -v podman"
+DOCKER, PODMAN = "docker", "podman"
+
+FIND = 'command -v "$1" || command -v "$2"'
+
+FINDS = (AppRestoreRequested, BackupRequested, DrillRequested)
+"""Work that knows what a discovery said of its app."""
 
 STOP_SECONDS = 120
 """A database may take so long to end in order before it is killed."""
@@ -103,9 +110,17 @@ def read_container(told: object) -> AppContainer:
     )
 
 
+def kinds_of(attempt: Attempt) -> tuple[str, str]:
+    """The kinds of engines; first that by which the run's app was found, where it was."""
+    work = attempt.work
+    found = work.found if isinstance(work, FINDS) else None
+    return (PODMAN, DOCKER) if found and found.engine == PODMAN else (DOCKER, PODMAN)
+
+
 async def engine_of(attempt: Attempt) -> Engine:
     """The engine where the app is.  Raises EngineMissingError."""
-    async with runner_of(attempt).start(Program(argv=("sh", "-c", FIND))) as process:
+    argv = ("sh", "-c", FIND, "find", *kinds_of(attempt))
+    async with runner_of(attempt).start(Program(argv=argv)) as process:
         told = await lines_of(process.lines())
         await process.wait()
     if not told:

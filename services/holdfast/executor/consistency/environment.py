@@ -42,6 +42,9 @@ class ContainerEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """``NAME=value``, those that the image sets too."""
     inspected: msgspec.Raw = msgspec.Raw(b"null")
     """All that the engine told of it, in its own words: by that it can be made again."""
+    registry_names: tuple[str, ...] | None = None
+    """By what its very image can be had from a registry again, ``name@sha256:…``; empty: it came
+    from none; None: it is not known."""
 
 
 class _Settings(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -49,7 +52,12 @@ class _Settings(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 
 class _Inspected(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    image: str = ""
     network_settings: _Settings = _Settings()
+
+
+class _Image(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    repo_digests: tuple[str, ...] | None = None
 
 
 class Environments(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,12 +112,24 @@ async def _read(
                     image=config.image,
                     environment=config.env or (),
                     inspected=msgspec.Raw(told),
+                    registry_names=await _registry_names(engine, told),
                 )
                 for network in _networks(told).difference(networks, OWN_NETWORKS):
                     shown = await engine.get(f"/networks/{quote(network)}")
                     if shown is not None:
                         networks[network] = msgspec.Raw(shown)
     return found, tuple(networks.values())
+
+
+async def _registry_names(engine: Engine, told: bytes) -> tuple[str, ...] | None:
+    """Of a container's image; None: the engine does not know that image any more."""
+    image = msgspec.json.decode(told, type=_Inspected).image
+    shown = await engine.get(f"/images/{quote(image)}/json") if image else None
+    if shown is None:
+        return None
+    names = msgspec.json.decode(shown, type=_Image).repo_digests or ()
+    # Podman names what was built here so.
+    return tuple(each for each in names if not each.startswith("localhost/"))
 
 
 def _networks(told: bytes) -> set[str]:

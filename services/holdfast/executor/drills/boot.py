@@ -16,8 +16,10 @@ from holdfast.events.drills import DrillProbe, ProbeAnswer
 from holdfast.events.work import DestinationAddress
 from holdfast.executor.apps import containers, databases
 from holdfast.executor.apps.databases import KeptDump
+from holdfast.executor.apps.definitions import Definition, Kept
 from holdfast.executor.apps.hand import Hand
-from holdfast.executor.apps.remaking import Definition, Kept, api_of, missing_images
+from holdfast.executor.apps.images import choose
+from holdfast.executor.apps.remaking import api_of
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import ended, told_by
@@ -84,7 +86,7 @@ async def boot(attempt: Attempt, booting: Booting, steps: Steps) -> Booted:
     engine = await engine_of(attempt)
     api = await api_of(attempt)
     definitions = _definitions(booting)
-    await _images_must_be_there(api, definitions)
+    definitions = await _with_images(api, booting, definitions)
     there = await _inside(attempt, booting, definitions)
     services = {each.container: each.name for each in booting.found.services}
     plans = {
@@ -168,10 +170,21 @@ def _definitions(booting: Booting) -> dict[str, Definition]:
     return {name: booting.kept.definitions[name] for name in names}
 
 
-async def _images_must_be_there(api: Api, definitions: dict[str, Definition]) -> None:
-    missing = await missing_images(api, definitions.values())
+async def _with_images(
+    api: Api, booting: Booting, definitions: dict[str, Definition]
+) -> dict[str, Definition]:
+    """Each with the id of its image: nothing is pulled for a drill.  Raises NotBootableError."""
+    found, missing = {}, []
+    for name, each in definitions.items():
+        choice = await choose(api, each, booting.kept.registry_names.get(name))
+        if choice is None or not choice.id:
+            missing.append(each.image)
+        else:
+            config = {**each.config, "Image": choice.id}
+            found[name] = msgspec.structs.replace(each, config=config)
     if missing:
-        raise NotBootableError(f"Images are not there: {', '.join(missing)}.")
+        raise NotBootableError(f"Images are not there: {', '.join(dict.fromkeys(missing))}.")
+    return found
 
 
 async def _inside(

@@ -12,7 +12,8 @@ from uuid import UUID
 import msgspec
 
 from holdfast.events.discovery import DataKind, FoundApp
-from holdfast.executor.apps.remaking import Definition, MountPoint, ulimits_of
+from holdfast.executor.apps.definitions import Definition, MountPoint
+from holdfast.executor.apps.remaking import ulimits_of
 from holdfast.executor.discovery import DRILL, ENABLE
 
 CONFIG = (

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 from holdfast.events.drilling import DrillRequested
 from holdfast.events.drills import DrillMode, DrillResult
 from holdfast.events.run import Failure, RunStatus
-from holdfast.executor.apps import remaking
 from holdfast.executor.apps.databases import dumps_among
+from holdfast.executor.apps.definitions import kept_in
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.beside import beside
@@ -218,7 +218,7 @@ async def _boot(drill: Drill, restic: Restic, kept_beside: Sequence[Snapshot]) -
     """Raises ProbeFailedError, and as ``boot``."""
     work, steps = drill.work, drill.steps
     with steps.step("look how the app is brought up"):
-        kept = await remaking.kept(restic, kept_beside)
+        kept = await kept_in(restic, kept_beside)
     # Of what was lost since, the last look at the device does not tell any more.
     found = kept.app or work.found
     if found is None or not found.services:

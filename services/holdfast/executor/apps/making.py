@@ -1,0 +1,98 @@
+"""Which of an app's containers are to be made: those that are gone, and those that differ."""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from holdfast.devices.engine import Engine as Api
+from holdfast.events.work import AppRestoreRequested
+from holdfast.executor.apps import remaking
+from holdfast.executor.apps.definitions import Definition, Kept, as_now
+from holdfast.executor.apps.differing import changed
+from holdfast.executor.apps.images import Choice, choose
+from holdfast.executor.attempt import Attempt
+from holdfast.executor.consistency.engine import PODMAN, AppContainer
+
+
+class Making(msgspec.Struct, frozen=True, kw_only=True):
+    """The containers that are to be made, as far as it is known how they were made."""
+
+    definitions: tuple[Definition, ...] = ()
+    """In the order in which they are started."""
+    images: Mapping[str, Choice] = {}
+    """By container."""
+    replaced: Mapping[str, Definition] = {}
+    """Those that are there and differ, as they are now, by name."""
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+async def making_of(
+    attempt: Attempt, work: AppRestoreRequested, there: Mapping[str, AppContainer], kept: Kept
+) -> Making:
+    """Look; nothing is changed.  *there*: the app's containers.
+
+    Raises EngineMissingError and EngineRefusedError.
+    """
+    if not kept.definitions:
+        return Making()
+    api = await remaking.api_of(attempt)
+    now = await as_now(api, there)
+    missing = {each.container for each in work.found.services if each.container not in there}
+    differ = changed(kept.definitions, now, made=missing)
+    stay = {name for name in differ if must_stay(now[name], work.found.engine)}
+    replaced = {name: now[name] for name in differ if name not in stay}
+    definitions = tuple(
+        kept.definitions[each.container]
+        for each in work.found.services
+        if each.container in kept.definitions and each.container in {*missing, *replaced}
+    )
+    images, unknown = await _images(api, definitions, kept)
+    # Their ports are theirs until they are stopped.
+    running = [each for name, each in now.items() if there[name].running]
+    free = frozenset(port for each in running for port in each.ports)
+    in_the_way = await remaking.problems(attempt, api, definitions, kept.networks, free=free)
+    return Making(
+        definitions=definitions,
+        images=images,
+        replaced=replaced,
+        problems=(*unknown, *in_the_way),
+        warnings=(
+            *(_differs(name, words, stays=name in stay) for name, words in differ.items()),
+            *(each.warning for each in images.values() if each.warning),
+        ),
+    )
+
+
+def must_stay(now: Definition, engine: str) -> bool:
+    """Whether a container that differs cannot be set aside.  Pure.
+
+    Podman, unlike Docker, cannot be told to leave a container alone from now on: it would
+    start beside the one that is made, on the same data, when the device starts.
+    """
+    policy = (now.host_config.get("RestartPolicy") or {}).get("Name") or "no"
+    return engine == PODMAN and policy in ("always", "unless-stopped")
+
+
+def _differs(name: str, words: Sequence[str], *, stays: bool) -> str:
+    told = f"{name} is not as it was at the backup ({', '.join(words)})"
+    if stays:
+        return f"{told}, and is started as it is. Remove it first to have it made as it was."
+    return f"{told}: it is made again as it was, and the one of now is kept beside, stopped."
+
+
+async def _images(
+    api: Api, definitions: Sequence[Definition], kept: Kept
+) -> tuple[dict[str, Choice], list[str]]:
+    """By container; and of which nothing is to be had."""
+    found, unknown = {}, []
+    for each in definitions:
+        choice = await choose(api, each, kept.registry_names.get(each.plain_name))
+        if choice is not None:
+            found[each.plain_name] = choice
+        else:
+            unknown.append(
+                f"The image {each.image} is not there, and is of no registry: build or load it "
+                "first."
+            )
+    return found, list(dict.fromkeys(unknown))
