@@ -10,12 +10,12 @@ fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-"$python" -m pytest tests/e2e tests/contract >"$log" 2>&1 </dev/null &
+"$python" -m pytest tests/unit tests/architecture tests/contract tests/e2e >"$log" 2>&1 </dev/null &
 other=$!
 # Whoever breaks it off ends both.
 trap 'kill "$other" 2>/dev/null; exit 130' INT TERM
 
-"$python" -m pytest tests/unit tests/architecture tests/integration
+"$python" -m pytest tests/integration
 here=$?
 wait "$other"
 there=$?

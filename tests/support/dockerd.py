@@ -97,6 +97,15 @@ class Dockerd:
                 (root / "bin" / name).symlink_to("busybox")
         self.import_image(root, "lab:1")
 
+    def import_version(self, name: str, version: str) -> str:
+        """An image that differs from others by its file ``/version`` alone; its id."""
+        root = self.data / f"version-{version}"
+        shutil.copytree(self.data / "image", root, symlinks=True)
+        (root / "version").write_text(version)
+        self.import_image(root, name)
+        shutil.rmtree(root)
+        return self.docker("image", "inspect", "--format", "{{.Id}}", name).stdout.strip()
+
     def import_image(self, root: Path, name: str) -> None:
         """An image with what is in *root*."""
         tar = subprocess.run(["tar", "-C", root, "-c", "."], check=True, capture_output=True)

@@ -1,7 +1,9 @@
 """Real servers for the tests: NATS, Postgres and an S3 server, each in a few lines."""
 
 import asyncio
+import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -17,13 +19,18 @@ from holdfast.embedded.postgres import EmbeddedPostgres
 
 T = TypeVar("T")
 
+OWN_PORTS = (20000, 32000)
+"""Below those that the kernel gives to outgoing connections."""
+
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that is free right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that is free right now, and that no outgoing connection takes later:
+    a server that is stopped and started finds it free again."""
+    while True:
+        port = random.randrange(*OWN_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Background:

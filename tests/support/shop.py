@@ -16,7 +16,7 @@ from support.executor import Bench, Place, backup_of, work_of
 HEALTH = ("--health-interval", "200ms", "--health-retries", "2", "--health-start-period", "0s")
 
 SECRET = "hunter2-correct-horse"
-PORT = 39181
+PORT = 19181
 """Nobody listens there: the tests' engine makes no networks."""
 
 

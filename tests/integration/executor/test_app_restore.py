@@ -118,7 +118,7 @@ async def test_containers_that_were_made_are_gone_again_when_the_app_is_not_well
 async def test_an_image_that_is_not_there_and_a_port_that_is_taken_are_told_before(
     bench: Bench, device: dict[str, Any], nas: Place, shop: Shop, engine: Dockerd
 ) -> None:
-    engine.docker("tag", "lab:1", "lab:rare")
+    engine.import_version("lab:rare", "rare")
     engine.docker("rm", "-f", "web")
     engine.started("web", "-p", f"{PORT}:80", image="lab:rare")
     made = await backed_up(bench, nas, shop, device)
@@ -133,24 +133,6 @@ async def test_an_image_that_is_not_there_and_a_port_that_is_taken_are_told_befo
     assert "The image lab:rare is not there" in run.failure.message
     assert f"Port {PORT}, which web needs, is taken." in run.failure.message
     assert engine.state("db") == "running"
-
-
-async def test_a_container_of_another_version_is_told_before(
-    bench: Bench, nas: Place, shop: Shop, engine: Dockerd
-) -> None:
-    made = await backed_up(bench, nas, shop, {})
-    engine.docker("tag", "lab:1", "lab:2")
-    engine.docker("rm", "-f", "web")
-    engine.started("web", image="lab:2")
-
-    run = await bench.outcome(restore_of(nas, shop, made, dry_run=True))
-
-    assert run.status is RunStatus.SUCCESS, run.failure
-    (warning,) = result_of(run).warnings
-    assert "web is of lab:2 now, and was of lab:1 at the backup" in warning
-    assert result_of(run).problems == ()
-    engine.docker("rm", "-f", "web")
-    engine.docker("rmi", "lab:2")
 
 
 async def test_containers_of_which_nothing_was_kept_are_named(

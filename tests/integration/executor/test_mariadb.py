@@ -12,6 +12,7 @@ import pytest
 
 from holdfast.executor.consistency.rules import MYSQL
 from support.executor import until
+from support.servers import free_port
 
 pytestmark = pytest.mark.mariadb
 
@@ -84,7 +85,7 @@ async def servers(tmp_path: Path) -> AsyncIterator[tuple[Server, Server]]:
     """With a password; the second has nothing else."""
     if shutil.which("mariadbd") is None:
         pytest.skip("there is no MariaDB here: apt-get install mariadb-server")
-    one, two = Server(tmp_path / "one", 33961), Server(tmp_path / "two", 33962)
+    one, two = Server(tmp_path / "one", free_port()), Server(tmp_path / "two", free_port())
     try:
         for each in (one, two):
             await until(each.is_ready, what="it answers")

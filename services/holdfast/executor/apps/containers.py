@@ -119,16 +119,16 @@ async def put_back(attempt: Attempt, engine: Engine, replaced: Replaced) -> None
 
 
 async def discard(attempt: Attempt, engine: Engine, replaced: Replaced) -> bool:
-    """Remove what was set aside, and only that; whether it was there.
+    """Remove what was set aside, and only that; whether it is gone, whoever removed it.
 
     Raises EngineSaidNoError.
     """
     with contextlib.suppress(ContainerMissingError):
         (now,) = await engine.look(attempt, [replaced.id])
-        if now.name == replaced.aside and not now.running:
-            await _do(attempt, (engine.command, "rm", now.id), seconds=STOP_SECONDS)
-            return True
-    return False
+        if now.name != replaced.aside or now.running:
+            return False
+        await _do(attempt, (engine.command, "rm", now.id), seconds=STOP_SECONDS)
+    return True
 
 
 async def volumes(attempt: Attempt, engine: Engine, names: Sequence[str]) -> dict[str, str]:

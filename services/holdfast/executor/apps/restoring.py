@@ -162,6 +162,7 @@ async def _run(attempt: Attempt, work: AppRestoreRequested, steps: Steps) -> Out
 async def _bring_back(restore: Restore) -> Outcome:
     found, steps, attempt = restore.survey, restore.steps, restore.attempt
     to_make = await _with_images(restore)
+    replaced = found.making.replaced
     journal = Journal(
         run_id=restore.run_id,
         engine=found.engine.command if found.engine else "",
@@ -171,12 +172,8 @@ async def _bring_back(restore: Restore) -> Outcome:
             for each in found.there.values()
         ),
         volumes=found.new_volumes,
-        makes=tuple(
-            each.plain_name for each in to_make if each.plain_name not in found.making.replaced
-        ),
-        replaced=tuple(
-            replaced_by(each, restore.run_id) for each in found.making.replaced.values()
-        ),
+        makes=tuple(each.plain_name for each in to_make if each.plain_name not in replaced),
+        replaced=tuple(replaced_by(each, restore.run_id) for each in replaced.values()),
     )
     await restore.hand.begin(journal)
     await restore.hand.mark(restore.run_id, BEGUN)
