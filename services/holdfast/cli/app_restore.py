@@ -56,9 +56,10 @@ def discard_previous(app: str, restore: str, *, yes: bool) -> int:
         run_id = as_id(restore)
         if not yes:
             told = client.get(f"/backup/runs/{run_id}", RunView).result
-            places = told.places if isinstance(told, AppRestoreResult) else ()
-            for previous in filter(None, (each.previous for each in places)):
-                console().print(f"  {previous}", markup=False)
+            if isinstance(told, AppRestoreResult):
+                paths = filter(None, (each.previous for each in told.places))
+                for previous in (*paths, *told.previous_containers):
+                    console().print(f"  {previous}", markup=False)
             click.confirm(
                 f"What was there before this restore of {found.name} is removed for good. Go on?",
                 abort=True,
@@ -81,6 +82,8 @@ def _tell(result: AppRestoreResult) -> None:
         out.print(f"  {name}", markup=False)
         if place.previous:
             out.print(f"    before: {place.previous}", markup=False)
+    for name in result.previous_containers:
+        out.print(f"  container of before: {name}", markup=False)
     for warning in result.warnings:
         out.print(f"  mind: {warning}", markup=False)
     for problem in result.problems:

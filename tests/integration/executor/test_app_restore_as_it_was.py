@@ -335,6 +335,8 @@ async def test_the_very_image_of_the_backup_is_pulled_though_its_name_means_anot
 ) -> None:
     made = await backed_up(bench, nas, pushed.shop, device)
     forget_images(pushed)
+    dry = await bench.outcome(restore_of(nas, pushed.shop, made, dry_run=True, **device))
+    assert f"The image {pushed.name} is not there, and is pulled first." in result_of(dry).warnings
 
     run = await bench.outcome(restore_of(nas, pushed.shop, made, **device))
 

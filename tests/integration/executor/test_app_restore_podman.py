@@ -85,6 +85,18 @@ def bench(podman: Podman, tmp_path: Path) -> Bench:
     return Bench(cache, runner=LocalRunner(environ, notes=notes_in(cache)))
 
 
+def restore_of(nas: Place, notes: Notes, made: tuple[BackupRequested, str]) -> AppRestoreRequested:
+    work: AppRestoreRequested = work_of(
+        AppRestoreRequested,
+        nas,
+        app_id=new_id(),
+        restic_snapshot_id=made[1],
+        backup_run_id=made[0].run_id,
+        found=notes.found,
+    )
+    return work
+
+
 async def backed_up(bench: Bench, nas: Place, notes: Notes) -> tuple[BackupRequested, str]:
     work = backup_of([notes.volume], nas, environment_of=("notes",), found=notes.found)
     run = await bench.outcome(work)
@@ -95,20 +107,11 @@ async def backed_up(bench: Bench, nas: Place, notes: Notes) -> tuple[BackupReque
 async def test_an_app_of_which_nothing_is_left_is_back_as_it_was(
     bench: Bench, nas: Place, notes: Notes, podman: Podman
 ) -> None:
-    backup, snapshot = await backed_up(bench, nas, notes)
+    made = await backed_up(bench, nas, notes)
     podman.remove_all()
     podman.docker("volume", "rm", "notes_data")
 
-    run = await bench.outcome(
-        work_of(
-            AppRestoreRequested,
-            nas,
-            app_id=new_id(),
-            restic_snapshot_id=snapshot,
-            backup_run_id=backup.run_id,
-            found=notes.found,
-        )
-    )
+    run = await bench.outcome(restore_of(nas, notes, made))
 
     assert run.status is RunStatus.SUCCESS, run.failure
     assert isinstance(run.result, AppRestoreResult)
@@ -118,6 +121,50 @@ async def test_an_app_of_which_nothing_is_left_is_back_as_it_was(
     assert "SECRET=hunter2" in notes.shown("{{.Config.Env}}")
     assert notes.shown('{{index .Config.Labels "kind"}}') == "notes"
     await until(lambda: (notes.volume / "log").read_text() == "up\nup\n", what="it has its volume")
+
+
+@pytest.mark.parametrize("policy", ["no", "always"])
+async def test_one_that_differs_is_made_as_it_was_unless_podman_would_start_both(
+    bench: Bench, nas: Place, notes: Notes, podman: Podman, policy: str
+) -> None:
+    made = await backed_up(bench, nas, notes)
+    podman.docker("rm", "-f", "notes")
+    podman.docker(
+        *("run", "-d", "--name", "notes", "--network", "none", "-v", "notes_data:/data"),
+        *("-e", "SECRET=changed", "--restart", policy, "localhost/lab:1", "sh", "-c", LOOP),
+    )
+    now = notes.shown("{{.Id}}")
+
+    run = await bench.outcome(restore_of(nas, notes, made))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert isinstance(run.result, AppRestoreResult)
+    (warning,) = run.result.warnings
+    assert "notes is not as it was at the backup" in warning
+    if policy == "always":
+        assert (notes.shown("{{.Id}}"), run.result.previous_containers) == (now, ())
+        assert "is started as it is" in warning
+    else:
+        assert "SECRET=hunter2" in notes.shown("{{.Config.Env}}")
+        (kept,) = run.result.previous_containers
+        assert podman.docker("inspect", "--format", "{{.Id}}", kept).stdout.strip() == now
+    assert notes.shown("{{.State.Status}}") == "running"
+
+
+async def test_where_both_engines_are_the_one_of_the_app_is_asked(
+    bench: Bench, nas: Place, notes: Notes, podman: Podman, tmp_path: Path
+) -> None:
+    # Podman's socket is where it is told that Docker's is: there is no other place to move it to.
+    (tmp_path / "bin/docker").rename(tmp_path / "bin/podman")
+    (tmp_path / "bin/docker").write_text("#!/bin/sh\necho 'this is the other one' >&2\nexit 1\n")
+    (tmp_path / "bin/docker").chmod(0o755)
+    made = await backed_up(bench, nas, notes)
+    (notes.volume / "note").write_text("later")
+
+    run = await bench.outcome(restore_of(nas, notes, made))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert (notes.volume / "note").read_text() == "milk"
 
 
 async def test_a_drill_brings_it_up_beside_itself(

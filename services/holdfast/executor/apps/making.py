@@ -13,6 +13,8 @@ from holdfast.executor.apps.images import Choice, choose
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.engine import PODMAN, AppContainer
 
+HERE = Choice(id="here")
+
 
 class Making(msgspec.Struct, frozen=True, kw_only=True):
     """The containers that are to be made, as far as it is known how they were made."""
@@ -60,6 +62,7 @@ async def making_of(
         warnings=(
             *(_differs(name, words, stays=name in stay) for name, words in differ.items()),
             *(each.warning for each in images.values() if each.warning),
+            *(_to_pull(definitions, images) if work.dry_run else ()),
         ),
     )
 
@@ -79,6 +82,11 @@ def _differs(name: str, words: Sequence[str], *, stays: bool) -> str:
     if stays:
         return f"{told}, and is started as it is. Remove it first to have it made as it was."
     return f"{told}: it is made again as it was, and the one of now is kept beside, stopped."
+
+
+def _to_pull(definitions: Sequence[Definition], images: Mapping[str, Choice]) -> list[str]:
+    away = [each.image for each in definitions if not images.get(each.plain_name, HERE).id]
+    return [f"The image {each} is not there, and is pulled first." for each in dict.fromkeys(away)]
 
 
 async def _images(

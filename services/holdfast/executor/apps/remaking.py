@@ -13,7 +13,7 @@ from holdfast.devices.facts import facts_of
 from holdfast.executor.apps.definitions import Definition, Endpoint, Network
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import runner_of, told_by
-from holdfast.executor.consistency.engine import DOCKER, PODMAN, EngineMissingError, kinds_of
+from holdfast.executor.consistency.engine import EngineMissingError, is_podmans
 
 OF_A_NETWORK = frozenset(("Hostname", "Domainname", "MacAddress", "ExposedPorts"))
 """What a container has of its own only in a network of its own."""
@@ -155,11 +155,15 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
 async def api_of(attempt: Attempt) -> Api:
     """The API of the engine where the app is.  Raises EngineMissingError."""
     facts = await facts_of(runner_of(attempt), attempt.deps.now, program="restic")
-    sockets = {DOCKER: facts.docker, PODMAN: facts.podman}
-    socket = next((sockets[kind] for kind in kinds_of(attempt) if sockets[kind]), "")
-    if not socket:
+    connect = open_here if attempt.host is None else attempt.host.open
+    found = [Api(connect, each) for each in (facts.docker, facts.podman) if each]
+    if not found:
         raise EngineMissingError("The container engine's socket does not answer there.")
-    return Api(open_here if attempt.host is None else attempt.host.open, socket)
+    if is_podmans(attempt):
+        for each in found:
+            if b"Podman" in (await each.get("/version") or b""):
+                return each
+    return found[0]
 
 
 async def _ports_taken(attempt: Attempt) -> frozenset[int]:

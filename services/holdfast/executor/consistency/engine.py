@@ -12,9 +12,14 @@ from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import lines_of, runner_of
 from holdfast.kernel.errors import HoldfastError
 
-DOCKER, PODMAN = "docker", "podman"
+PODMAN = "podman"
 
-FIND = 'command -v "$1" || command -v "$2"'
+FIND = "command -v docker || command -v podman"
+FIND_PODMAN = (
+    # Behind the command 'docker' may be Podman, with a socket of its own.
+    "docker version 2>/dev/null | grep -q Podman && command -v docker || "
+    "command -v podman || command -v docker"
+)
 
 FINDS = (AppRestoreRequested, BackupRequested, DrillRequested)
 """Work that knows what a discovery said of its app."""
@@ -110,16 +115,16 @@ def read_container(told: object) -> AppContainer:
     )
 
 
-def kinds_of(attempt: Attempt) -> tuple[str, str]:
-    """The kinds of engines; first that by which the run's app was found, where it was."""
+def is_podmans(attempt: Attempt) -> bool:
+    """Whether the run's app was found in a Podman; there may be a Docker beside it."""
     work = attempt.work
     found = work.found if isinstance(work, FINDS) else None
-    return (PODMAN, DOCKER) if found and found.engine == PODMAN else (DOCKER, PODMAN)
+    return found is not None and found.engine == PODMAN
 
 
 async def engine_of(attempt: Attempt) -> Engine:
     """The engine where the app is.  Raises EngineMissingError."""
-    argv = ("sh", "-c", FIND, "find", *kinds_of(attempt))
+    argv = ("sh", "-c", FIND_PODMAN if is_podmans(attempt) else FIND)
     async with runner_of(attempt).start(Program(argv=argv)) as process:
         told = await lines_of(process.lines())
         await process.wait()
