@@ -284,7 +284,8 @@ async def discovered(bench: Bench, work: BackupRequested) -> DeviceDiscovered:
 async def test_what_is_not_there_is_named(bench: Bench, nas: Place, shop: Shop, root: Path) -> None:
     work, booting = await drilled(bench, nas, shop, {}, root)
     web = booting.kept.definitions["shop-web-1"]
-    other = msgspec.structs.replace(web, config={**web.config, "Image": "gone:7"})
+    config = {**web.config, "Image": "gone:7"}
+    other = msgspec.structs.replace(web, config=config, image_id="sha256:" + "0" * 64)
     before = everything(shop.engine)
 
     def with_kept(**definitions: Any) -> Booting:

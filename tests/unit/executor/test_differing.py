@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from holdfast.executor.apps.definitions import Definition, Endpoint, MountPoint, Networks, by_name
@@ -123,3 +124,10 @@ def test_only_what_podman_would_start_by_itself_must_stay() -> None:
     assert must_stay(always, "podman")
     assert not must_stay(always, "docker")
     assert not must_stay(container(host={"RestartPolicy": {"Name": ""}}), "podman")
+
+
+def test_the_ports_that_are_open_are_those_that_the_engine_has_opened() -> None:
+    wanted = container(host={"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}})
+    bound = Networks(ports={"80/tcp": ({"HostIp": "0.0.0.0", "HostPort": "8080"},), "9/udp": None})
+    assert (wanted.ports, wanted.open_ports) == ({8080}, frozenset())
+    assert msgspec.structs.replace(wanted, network_settings=bound).open_ports == {8080}

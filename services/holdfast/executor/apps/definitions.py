@@ -42,6 +42,8 @@ class Networks(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """Those that a container is in."""
 
     networks: dict[str, Endpoint] | None = None
+    ports: dict[str, tuple[dict[str, str], ...] | None] | None = None
+    """While it runs: what leads to it."""
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -110,10 +112,18 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     @property
     def ports(self) -> frozenset[int]:
-        """Of the device, that lead to it."""
-        bindings = self.host_config.get("PortBindings") or {}
-        told = (each.get("HostPort", "") for many in bindings.values() for each in many or ())
-        return frozenset(int(port) for port in told if port.isdecimal())
+        """Of the device, that are to lead to it."""
+        return _ports_in(self.host_config.get("PortBindings"))
+
+    @property
+    def open_ports(self) -> frozenset[int]:
+        """Of the device, that lead to it now."""
+        return _ports_in(self.network_settings.ports)
+
+
+def _ports_in(bindings: Mapping[str, Iterable[Mapping[str, str]] | None] | None) -> frozenset[int]:
+    told = (each.get("HostPort", "") for many in (bindings or {}).values() for each in many or ())
+    return frozenset(int(port) for port in told if port.isdecimal())
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,8 +51,7 @@ async def making_of(
     )
     images, unknown = await _images(api, definitions, kept)
     # Their ports are theirs until they are stopped.
-    running = [each for name, each in now.items() if there[name].running]
-    free = frozenset(port for each in running for port in each.ports)
+    free = frozenset(port for each in now.values() for port in each.open_ports)
     in_the_way = await remaking.problems(attempt, api, definitions, kept.networks, free=free)
     return Making(
         definitions=definitions,

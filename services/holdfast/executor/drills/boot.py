@@ -85,8 +85,8 @@ async def boot(attempt: Attempt, booting: Booting, steps: Steps) -> Booted:
     """
     engine = await engine_of(attempt)
     api = await api_of(attempt)
-    definitions = _definitions(booting)
-    definitions = await _with_images(api, booting, definitions)
+    asked_for = _definitions(booting)
+    definitions = await _with_images(api, booting, asked_for)
     there = await _inside(attempt, booting, definitions)
     services = {each.container: each.name for each in booting.found.services}
     plans = {
@@ -120,7 +120,7 @@ async def boot(attempt: Attempt, booting: Booting, steps: Steps) -> Booted:
     answers = []
     for probe in booting.probes:
         with steps.step(f"ask {probe.container}"):
-            image = definitions[probe.container].image if probe.container in definitions else ""
+            image = asked_for[probe.container].image if probe.container in asked_for else ""
             name = name_of(booting.drill_id, probe.container)
             answers.append(await ask(attempt, engine, probe, name, image))
     left_out = (words for one in plans.values() for words in one.left_out)
