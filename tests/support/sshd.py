@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,6 +116,10 @@ class Sshd:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._process.wait()
+        # A session that was only just begun has the door too, until it closes it: a server that is
+        # started meanwhile cannot have it.
+        while self.at is None and self._listens():
+            time.sleep(0.01)
         self._process = None
 
     @contextlib.contextmanager

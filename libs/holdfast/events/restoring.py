@@ -80,7 +80,7 @@ class DiscardResult(msgspec.Struct, frozen=True, kw_only=True, tag="discard_prev
 
     restore_run_id: UUID
     removed: tuple[str, ...]
-    """Folders, files and containers, where they lay; empty: another run removed them before."""
+    """Folders and files, where they lay, and images; empty: another run removed them before."""
     freed_bytes: int
     """What they took on the disk."""
 
@@ -99,8 +99,8 @@ class AppRestoreResult(msgspec.Struct, frozen=True, kw_only=True, tag="app_resto
     """What stands in the way; only a dry run succeeds with any."""
     warnings: tuple[str, ...] = ()
     """What somebody should know of, a sentence each: containers that were of another version."""
-    previous_containers: tuple[str, ...] = ()
-    """Those in whose place others were made, as they are called now: stopped, and kept."""
+    previous_images: tuple[str, ...] = ()
+    """What the containers are kept as in whose place others were made."""
     files_restored: int = 0
     bytes_restored: int = 0
     destination_id: UUID | None = None

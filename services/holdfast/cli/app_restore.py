@@ -58,7 +58,7 @@ def discard_previous(app: str, restore: str, *, yes: bool) -> int:
             told = client.get(f"/backup/runs/{run_id}", RunView).result
             if isinstance(told, AppRestoreResult):
                 paths = filter(None, (each.previous for each in told.places))
-                for previous in (*paths, *told.previous_containers):
+                for previous in (*paths, *told.previous_images):
                     console().print(f"  {previous}", markup=False)
             click.confirm(
                 f"What was there before this restore of {found.name} is removed for good. Go on?",
@@ -82,8 +82,8 @@ def _tell(result: AppRestoreResult) -> None:
         out.print(f"  {name}", markup=False)
         if place.previous:
             out.print(f"    before: {place.previous}", markup=False)
-    for name in result.previous_containers:
-        out.print(f"  container of before: {name}", markup=False)
+    for name in result.previous_images:
+        out.print(f"  container of before: image {name}", markup=False)
     for warning in result.warnings:
         out.print(f"  mind: {warning}", markup=False)
     for problem in result.problems:

@@ -35,6 +35,7 @@ class Held:
         folder.mkdir()
         (folder / "docker").write_text(
             f"""#!/bin/sh
+            [ "$1" != "$(cat {folder}/fails 2>/dev/null)" ] || exit 1
             hang() {{ touch {folder}/reached; exec sleep 600; }}
             [ "$1" != "$(cat {folder}/before 2>/dev/null)" ] || hang
             {docker} "$@" || exit
@@ -100,7 +101,9 @@ class Versions:
         self.engine.import_version(self.name, NEW)
         self.engine.docker("rm", "-f", "web")
         (self.shop.volume / "state").write_text("migrated")
-        return self.run("web", "-e", "SECRET=changed", "--restart", "always")
+        id = self.run("web", "-e", "SECRET=changed", "--restart", "always")
+        self.engine.docker("exec", "web", "sh", "-c", "printf 'by the app' >/written")
+        return id
 
     def version(self, container: str = "web") -> str:
         return self.engine.docker("exec", container, "cat", "/version").stdout.strip()
@@ -119,6 +122,8 @@ def app(engine: Dockerd, tmp_path: Path) -> Iterator[Versions]:
     engine.remove_all()
     images = engine.docker("images", "--quiet", "app").stdout.split()
     engine.docker("rmi", "-f", *set(images), check=False)
+    kept = engine.docker("images", "--quiet", "--filter", "reference=holdfast-before-*").stdout
+    engine.docker("rmi", "-f", *set(kept.split()), check=False)
 
 
 async def test_an_app_that_was_updated_is_back_with_its_version_and_its_settings(
@@ -140,18 +145,40 @@ async def test_an_app_that_was_updated_is_back_with_its_version_and_its_settings
     # What the name means by now is left to whoever moved it.
     assert back["Config"]["Image"].startswith("app:holdfast-")
     assert app.engine.docker("run", "--rm", "app:stable", "cat", "/version").stdout == NEW
-    (kept,) = result.previous_containers
-    aside = app.shown(kept)
-    assert (aside["Id"], aside["State"]["Status"]) == (now, "exited")
-    assert aside["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    # The one of now is no container any more, which compose would start beside this one.
+    (kept,) = result.previous_images
+    told = app.engine.docker("run", "--rm", kept, "cat", "/version", "/written").stdout
+    assert told == f"{NEW}by the app"
+    assert app.engine.docker("inspect", now, check=False).returncode != 0
     (warning,) = result.warnings
     assert "web is not as it was at the backup (image, environment, settings)" in warning
     assert SECRET not in str(bench.bus.published)
     # The other one was as it was, and is the same.
-    assert app.names() == {"db", "web", kept}
+    assert app.names() == {"db", "web"}
     # A dry run of the same finds nothing to change, and a backup is of what runs.
     again = await bench.outcome(restore_of(nas, app.shop, made, dry_run=True, **device))
     assert result_of(again).warnings == ()
+
+
+def discard_of(restore_run_id: UUID, device: dict[str, Any]) -> DiscardRequested:
+    return DiscardRequested(
+        event_id=new_id(),
+        occurred_at=utc_now(),
+        run_id=new_id(),
+        site="main",
+        app_id=UUID(int=7),
+        restore_run_id=restore_run_id,
+        **device,
+    )
+
+
+async def found_apps(bench: Bench) -> set[str]:
+    """What a discovery finds."""
+    looking = DiscoverRequested(
+        event_id=new_id(), occurred_at=utc_now(), run_id=new_id(), site="main", device_id=new_id()
+    )
+    await bench.outcome(looking)
+    return {each.name for each in bench.said(DeviceDiscovered)[-1].apps}
 
 
 async def test_what_was_set_aside_is_no_app_and_goes_when_it_is_asked_for(
@@ -160,27 +187,15 @@ async def test_what_was_set_aside_is_no_app_and_goes_when_it_is_asked_for(
     made = await backed_up(bench, nas, app.shop, device)
     app.update()
     restore = await bench.outcome(restore_of(nas, app.shop, made, **device))
-    (kept,) = result_of(restore).previous_containers
+    (kept,) = result_of(restore).previous_images
 
-    looking = DiscoverRequested(
-        event_id=new_id(), occurred_at=utc_now(), run_id=new_id(), site="main", device_id=new_id()
-    )
-    await bench.outcome(looking)
-    assert {each.name for each in bench.said(DeviceDiscovered)[-1].apps} == {"db", "web"}
-
-    discard = DiscardRequested(
-        event_id=new_id(),
-        occurred_at=utc_now(),
-        run_id=new_id(),
-        site="main",
-        app_id=UUID(int=7),
-        restore_run_id=restore.run_id,
-        **device,
-    )
+    assert await found_apps(bench) == {"db", "web"}
+    discard = discard_of(restore.run_id, device)
     run = await bench.outcome(discard)
 
     assert isinstance(run.result, DiscardResult), run.failure
     assert kept in run.result.removed
+    assert app.engine.docker("image", "inspect", kept, check=False).returncode != 0
     assert app.names() == {"db", "web"}
     assert app.shop.states() == {"running"}
     # Whoever takes it up tells the same.
@@ -211,9 +226,10 @@ async def test_the_version_of_now_is_back_when_the_one_of_the_backup_is_not_well
 
 
 MOMENTS = [("after", "update"), ("after", "rename"), ("before", "start"), ("after", "start")]
+AT_THE_END = [("before", "commit"), ("after", "commit")]
 
 
-@pytest.mark.parametrize(("when", "word"), MOMENTS)
+@pytest.mark.parametrize(("when", "word"), [*MOMENTS, *AT_THE_END])
 async def test_whoever_takes_up_what_died_at_a_container_ends_with_the_one_of_the_backup(
     bench: Bench, held: Held, nas: Place, app: Versions, when: str, word: str
 ) -> None:
@@ -227,9 +243,10 @@ async def test_whoever_takes_up_what_died_at_a_container_ends_with_the_one_of_th
 
     assert run.status is RunStatus.SUCCESS, run.failure
     assert app.version() == OLD
-    (kept,) = result_of(run).previous_containers
-    assert app.shown(kept)["Id"] == now
-    assert app.names() == {"db", "web", kept}
+    (kept,) = result_of(run).previous_images
+    assert app.engine.docker("image", "inspect", kept).returncode == 0
+    assert app.engine.docker("inspect", now, check=False).returncode != 0
+    assert app.names() == {"db", "web"}
     assert (app.shop.volume / "state").read_text() == "good"
 
 
@@ -253,6 +270,27 @@ async def test_what_died_at_a_container_and_is_given_up_is_put_back_by_the_next_
     assert app.shop.states() == {"running"}
 
 
+async def test_one_that_cannot_be_made_an_image_stays_beside_and_is_no_app(
+    bench: Bench, held: Held, nas: Place, app: Versions
+) -> None:
+    made = await backed_up(bench, nas, app.shop, {})
+    now = app.update()
+    (held.folder / "fails").write_text("commit")
+
+    restore = await bench.outcome(restore_of(nas, app.shop, made))
+
+    assert restore.status is RunStatus.SUCCESS, restore.failure
+    (left,) = app.names() - {"db", "web"}
+    assert f"It is there, stopped, as {left}" in result_of(restore).warnings[-1]
+    aside = app.shown(left)
+    assert (aside["Id"], aside["State"]["Status"]) == (now, "exited")
+    assert aside["HostConfig"]["RestartPolicy"]["Name"] == "no"
+    assert await found_apps(bench) == {"db", "web"}
+    run = await bench.outcome(discard_of(restore.run_id, {}))
+    assert run.status is RunStatus.SUCCESS, run.failure
+    assert app.names() == {"db", "web"}
+
+
 async def test_one_that_was_made_again_just_as_it_was_stays(
     bench: Bench, device: dict[str, Any], nas: Place, app: Versions
 ) -> None:
@@ -264,7 +302,7 @@ async def test_one_that_was_made_again_just_as_it_was_stays(
 
     assert run.status is RunStatus.SUCCESS, run.failure
     assert app.shown("web")["Id"] == now
-    assert (result_of(run).warnings, result_of(run).previous_containers) == ((), ())
+    assert (result_of(run).warnings, result_of(run).previous_images) == ((), ())
 
 
 async def test_who_shares_the_network_of_one_that_is_made_again_is_made_again_too(
@@ -288,7 +326,7 @@ async def test_who_shares_the_network_of_one_that_is_made_again_is_made_again_to
     assert app.shown("db")["HostConfig"]["NetworkMode"] in (f"container:{web}", "container:web")
     assert app.shop.states() == {"running"}
     assert app.version() == OLD
-    assert len(result_of(run).previous_containers) == 2
+    assert len(result_of(run).previous_images) == 2
     # And of nothing at all.
     app.engine.remove_all()
     run = await bench.outcome(restore_of(nas, app.shop, made, **device))

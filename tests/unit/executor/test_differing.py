@@ -1,6 +1,7 @@
 """Whether a container is still what it was at the backup, and which image it is made of."""
 
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from holdfast.executor.apps.definitions import Definition, Endpoint, MountPoint, Networks, by_name
 from holdfast.executor.apps.differing import changed, changes
 from holdfast.executor.apps.images import name_for
-from holdfast.executor.apps.making import must_stay
+from holdfast.executor.apps.journal import replaced_by
 
 
 def container(name: str = "web", *, id: str = "1", image: str = "sha256:aa", **fields: Any) -> Any:
@@ -119,11 +120,23 @@ def test_a_name_that_means_another_image_by_now_is_left_alone(
     assert name_for(asked, "sha256:0123456789abcdef", named) == expected
 
 
-def test_only_what_podman_would_start_by_itself_must_stay() -> None:
-    always = container(host={"RestartPolicy": {"Name": "always"}})
-    assert must_stay(always, "podman")
-    assert not must_stay(always, "docker")
-    assert not must_stay(container(host={"RestartPolicy": {"Name": ""}}), "podman")
+@pytest.mark.parametrize(
+    ("policy", "kind", "restart", "starts"),
+    [
+        ({"Name": "always", "MaximumRetryCount": 0}, "docker", "always", True),
+        ({"Name": "on-failure", "MaximumRetryCount": 3}, "docker", "on-failure:3", True),
+        ({"Name": ""}, "docker", "no", False),
+        # It cannot be changed there.
+        ({"Name": "always"}, "podman", "", False),
+    ],
+)
+def test_what_would_start_by_itself_is_told_not_to(
+    policy: dict[str, Any], kind: str, restart: str, starts: bool
+) -> None:
+    one = replaced_by(container(host={"RestartPolicy": policy}), UUID(int=255), kind)
+    assert (one.restart, one.starts) == (restart, starts)
+    assert (one.name, one.aside) == ("web", "web.holdfast-before-0000000000ff")
+    assert one.image == "holdfast-before-0000000000ff:web"
 
 
 def test_the_ports_that_are_open_are_those_that_the_engine_has_opened() -> None:

@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Sequence
 
 from holdfast.events.discovery import FoundApp
-from holdfast.executor.apps.journal import Replaced
 from holdfast.executor.attempt import Attempt
 from holdfast.executor.consistency.commands import Ended, ended, told_by
 from holdfast.executor.consistency.engine import (
@@ -21,9 +20,6 @@ HEALTHY_SECONDS = 180.0
 LOOK_SECONDS = 0.3
 STEADY_LOOKS = 5
 """One that has none is well when it was seen running so often in a row."""
-
-NEVER = "no"
-"""The restart policy of what does not start by itself."""
 
 ON_THE_WAY = frozenset(
     (
@@ -57,7 +53,7 @@ class NotHealthyError(HoldfastError):
 
 async def must_answer(attempt: Attempt, engine: Engine) -> None:
     """An engine that is off looks like one without containers.  Raises EngineSaidNoError."""
-    await _do(attempt, (engine.command, "ps", "--quiet"))
+    await engine_does(attempt, (engine.command, "ps", "--quiet"))
 
 
 async def present(attempt: Attempt, engine: Engine, found: FoundApp) -> dict[str, AppContainer]:
@@ -73,8 +69,8 @@ async def stop(attempt: Attempt, engine: Engine, containers: Sequence[AppContain
     """Whoever needs others first.  Raises EngineSaidNoError."""
     for each in reversed(containers):
         if each.paused:
-            await _do(attempt, (engine.command, "unpause", each.id))
-        await _do(attempt, engine.stop(each.id), seconds=STOP_SECONDS + 30)
+            await engine_does(attempt, (engine.command, "unpause", each.id))
+        await engine_does(attempt, engine.stop(each.id), seconds=STOP_SECONDS + 30)
 
 
 async def stop_if_there(attempt: Attempt, engine: Engine, id: str) -> None:
@@ -87,55 +83,21 @@ async def stop_if_there(attempt: Attempt, engine: Engine, id: str) -> None:
 
 async def start(attempt: Attempt, engine: Engine, name: str) -> None:
     """Raises EngineSaidNoError."""
-    await _do(attempt, (engine.command, "start", name))
+    await engine_does(attempt, (engine.command, "start", name))
 
 
 async def remove(attempt: Attempt, engine: Engine, name: str) -> None:
     """One that is not there is gone already.  Raises EngineSaidNoError."""
     with contextlib.suppress(ContainerMissingError):
         await engine.look(attempt, [name])
-        await _do(attempt, (engine.command, "rm", "--force", name), seconds=STOP_SECONDS)
-
-
-async def set_aside(attempt: Attempt, engine: Engine, replaced: Replaced) -> None:
-    """It has another name, and does not start by itself any more.  Raises EngineSaidNoError."""
-    if replaced.restart != NEVER:
-        await _do(attempt, (engine.command, "update", "--restart", NEVER, replaced.id))
-    await _do(attempt, (engine.command, "rename", replaced.id, replaced.aside))
-
-
-async def put_back(attempt: Attempt, engine: Engine, replaced: Replaced) -> None:
-    """It is in its place again, and what was made there is gone.
-
-    May be cut off anywhere and done again.  Raises EngineSaidNoError.
-    """
-    with contextlib.suppress(ContainerMissingError):
-        (now,) = await engine.look(attempt, [replaced.id])
-        if now.name != replaced.name:
-            await remove(attempt, engine, replaced.name)
-            await _do(attempt, (engine.command, "rename", replaced.id, replaced.name))
-        if replaced.restart != NEVER:
-            await _do(attempt, (engine.command, "update", "--restart", replaced.restart, now.id))
-
-
-async def discard(attempt: Attempt, engine: Engine, replaced: Replaced) -> bool:
-    """Remove what was set aside, and only that; whether it is gone, whoever removed it.
-
-    Raises EngineSaidNoError.
-    """
-    with contextlib.suppress(ContainerMissingError):
-        (now,) = await engine.look(attempt, [replaced.id])
-        if now.name != replaced.aside or now.running:
-            return False
-        await _do(attempt, (engine.command, "rm", now.id), seconds=STOP_SECONDS)
-    return True
+        await engine_does(attempt, (engine.command, "rm", "--force", name), seconds=STOP_SECONDS)
 
 
 async def volumes(attempt: Attempt, engine: Engine, names: Sequence[str]) -> dict[str, str]:
     """Where the files of each of those volumes are, of those that are there."""
     found = {}
     for name in names:
-        told = await _ask(
+        told = await engine_tells(
             attempt, (engine.command, "volume", "inspect", "--format", MOUNTPOINT, name)
         )
         if told:
@@ -152,13 +114,13 @@ async def make_volume(attempt: Attempt, engine: Engine, name: str, project: str)
             *("--label", f"{prefix}.project={project}"),
             *("--label", f"{prefix}.volume={name.removeprefix(f'{project}_')}"),
         )
-    await _do(attempt, (engine.command, "volume", "create", *labels, name))
+    await engine_does(attempt, (engine.command, "volume", "create", *labels, name))
 
 
 async def remove_volume(attempt: Attempt, engine: Engine, name: str) -> None:
     """One that is not there is gone already.  Raises EngineSaidNoError."""
     if await volumes(attempt, engine, [name]):
-        await _do(attempt, (engine.command, "volume", "rm", name))
+        await engine_does(attempt, (engine.command, "volume", "rm", name))
 
 
 async def wait_until_well(attempt: Attempt, engine: Engine, name: str) -> None:
@@ -170,7 +132,7 @@ async def wait_until_well(attempt: Attempt, engine: Engine, name: str) -> None:
     deadline = attempt.deps.monotonic() + HEALTHY_SECONDS
     seen = 0
     while seen < STEADY_LOOKS:
-        told = await _ask(attempt, argv)
+        told = await engine_tells(attempt, argv)
         # Without a health check Podman tells an empty word, which is none.
         status, code, health, *_ = (*told[0].split(), "none") if told else ("missing", "", "")
         if health == "unhealthy" or status not in ON_THE_WAY:
@@ -187,14 +149,17 @@ async def wait_until_well(attempt: Attempt, engine: Engine, name: str) -> None:
         await attempt.hold.pause(LOOK_SECONDS)
 
 
-async def _do(attempt: Attempt, argv: Sequence[str], *, seconds: float = ENGINE_SECONDS) -> Ended:
+async def engine_does(
+    attempt: Attempt, argv: Sequence[str], *, seconds: float = ENGINE_SECONDS
+) -> Ended:
+    """One of its words.  Raises EngineSaidNoError."""
     end = await ended(attempt, argv, seconds=seconds)
     if not end.ok:
         raise EngineSaidNoError(detail=f"{' '.join(argv[1:])}: {end.output}")
     return end
 
 
-async def _ask(attempt: Attempt, argv: Sequence[str]) -> list[str]:
+async def engine_tells(attempt: Attempt, argv: Sequence[str]) -> list[str]:
     """What it says; nothing when there is no such thing."""
     told = await told_by(attempt, argv)
     return told.lines if told.code == 0 else []

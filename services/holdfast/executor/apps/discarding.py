@@ -9,7 +9,7 @@ from collections.abc import Collection
 from holdfast.events.discarding import DiscardRequested
 from holdfast.events.restoring import DiscardResult
 from holdfast.events.run import RunStatus
-from holdfast.executor.apps import containers
+from holdfast.executor.apps import replacing
 from holdfast.executor.apps.hand import Hand
 from holdfast.executor.apps.journal import DISCARDED, DONE, UNDONE, Journal, is_aside
 from holdfast.executor.attempt import Attempt
@@ -84,11 +84,10 @@ async def _discard(attempt: Attempt, work: DiscardRequested) -> Outcome:
 
 
 async def _containers(attempt: Attempt, journal: Journal) -> list[str]:
-    """Those in whose place others were made, as they were called."""
-    engine = Engine(journal.engine)
-    return [
-        each.aside for each in journal.replaced if await containers.discard(attempt, engine, each)
-    ]
+    """Those in whose place others were made, as they were kept."""
+    for each in journal.replaced:
+        await replacing.discard(attempt, Engine(journal.engine), each)
+    return [each.image for each in journal.replaced]
 
 
 def _check(journal: Journal, marks: Collection[str], work: DiscardRequested) -> None:

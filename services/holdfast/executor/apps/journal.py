@@ -13,6 +13,7 @@ import msgspec
 
 from holdfast.events.restoring import AppRestoreResult
 from holdfast.executor.apps.definitions import Definition
+from holdfast.executor.consistency.engine import PODMAN
 from holdfast.executor.discovery import ASIDE
 
 
@@ -38,8 +39,15 @@ class Replaced(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     aside: str
     """Its name from then on."""
-    restart: str
-    """Its restart policy, as the engine's command takes it; from then on it has none."""
+    restart: str = ""
+    """Its restart policy, as the engine's command takes it; empty: that cannot be changed."""
+    image: str
+    """What it is kept as in the end."""
+
+    @property
+    def starts(self) -> bool:
+        """Whether it must be told not to start by itself."""
+        return self.restart not in ("", NEVER)
 
 
 class Journal(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +81,9 @@ class Undo(msgspec.Struct, frozen=True, kw_only=True):
     """To be removed, if they are there."""
     start: tuple[Stopped, ...]
 
+
+NEVER = "no"
+"""The restart policy of what does not start by itself."""
 
 BEGUN = "begun"
 """The mark of the first change."""
@@ -108,15 +119,20 @@ def aside_of(path: str, run_id: UUID, *, is_mount: bool) -> str:
     return posixpath.join(above, f"{ASIDE}{short(run_id)}", posixpath.basename(path))
 
 
-def replaced_by(definition: Definition, run_id: UUID) -> Replaced:
-    """What becomes of a container in whose place another one is made."""
+def replaced_by(definition: Definition, run_id: UUID, kind: str) -> Replaced:
+    """What becomes of a container in whose place another one is made.
+
+    *kind*: the engine's.  Podman before its release 5.1 cannot change a restart policy.
+    """
     told = definition.host_config.get("RestartPolicy") or {}
-    policy, most = str(told.get("Name") or "no"), told.get("MaximumRetryCount")
+    policy, most = str(told.get("Name") or NEVER), told.get("MaximumRetryCount")
+    restart = f"{policy}:{most}" if policy == "on-failure" and most else policy
     return Replaced(
         name=definition.plain_name,
         id=definition.id,
         aside=f"{definition.plain_name}{ASIDE}{short(run_id)}",
-        restart=f"{policy}:{most}" if policy == "on-failure" and most else policy,
+        restart="" if kind == PODMAN else restart,
+        image=f"holdfast-before-{short(run_id)}:{definition.plain_name[:128]}",
     )
 
 

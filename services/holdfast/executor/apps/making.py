@@ -9,9 +9,10 @@ from holdfast.events.work import AppRestoreRequested
 from holdfast.executor.apps import remaking
 from holdfast.executor.apps.definitions import Definition, Kept, as_now
 from holdfast.executor.apps.differing import changed
-from holdfast.executor.apps.images import Choice, choose
+from holdfast.executor.apps.images import Choice, choose, obtain
+from holdfast.executor.apps.steps import Steps
 from holdfast.executor.attempt import Attempt
-from holdfast.executor.consistency.engine import PODMAN, AppContainer
+from holdfast.executor.consistency.engine import AppContainer, Engine
 
 HERE = Choice(id="here")
 
@@ -42,8 +43,7 @@ async def making_of(
     now = await as_now(api, there)
     missing = {each.container for each in work.found.services if each.container not in there}
     differ = changed(kept.definitions, now, made=missing)
-    stay = {name for name in differ if must_stay(now[name], work.found.engine)}
-    replaced = {name: now[name] for name in differ if name not in stay}
+    replaced = {name: now[name] for name in differ}
     definitions = tuple(
         kept.definitions[each.container]
         for each in work.found.services
@@ -59,28 +59,38 @@ async def making_of(
         replaced=replaced,
         problems=(*unknown, *in_the_way),
         warnings=(
-            *(_differs(name, words, stays=name in stay) for name, words in differ.items()),
+            *(_differs(name, words) for name, words in differ.items()),
             *(each.warning for each in images.values() if each.warning),
             *(_to_pull(definitions, images) if work.dry_run else ()),
         ),
     )
 
 
-def must_stay(now: Definition, engine: str) -> bool:
-    """Whether a container that differs cannot be set aside.  Pure.
+async def with_images(
+    attempt: Attempt, engine: Engine | None, making: Making, steps: Steps
+) -> tuple[tuple[Definition, ...], tuple[str, ...]]:
+    """The containers to make, each with the name of an image that is there by now; and what of
+    that somebody should know.  Raises ImageNotPulledError."""
+    if not making.definitions or engine is None:
+        return (), ()
+    api = await remaking.api_of(attempt)
+    definitions, warnings = [], []
+    for each in making.definitions:
+        choice = making.images[each.plain_name]
+        what = "see to" if choice.id else "pull"
+        with steps.step(f"{what} the image {each.image}"):
+            definition, warning = await obtain(attempt, engine, api, each, choice)
+        definitions.append(definition)
+        if warning not in ("", *making.warnings):
+            warnings.append(warning)
+    return tuple(definitions), tuple(warnings)
 
-    Podman, unlike Docker, cannot be told to leave a container alone from now on: it would
-    start beside the one that is made, on the same data, when the device starts.
-    """
-    policy = (now.host_config.get("RestartPolicy") or {}).get("Name") or "no"
-    return engine == PODMAN and policy in ("always", "unless-stopped")
 
-
-def _differs(name: str, words: Sequence[str], *, stays: bool) -> str:
-    told = f"{name} is not as it was at the backup ({', '.join(words)})"
-    if stays:
-        return f"{told}, and is started as it is. Remove it first to have it made as it was."
-    return f"{told}: it is made again as it was, and the one of now is kept beside, stopped."
+def _differs(name: str, words: Sequence[str]) -> str:
+    return (
+        f"{name} is not as it was at the backup ({', '.join(words)}): it is made again as it was, "
+        "and the one of now is kept as an image."
+    )
 
 
 def _to_pull(definitions: Sequence[Definition], images: Mapping[str, Choice]) -> list[str]:

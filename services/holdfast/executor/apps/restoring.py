@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from holdfast.events.restoring import AppRestorePlace, AppRestoreResult, FailedSource
 from holdfast.events.run import Failure, RunStatus
 from holdfast.events.work import AppRestoreRequested, RestoreSource
-from holdfast.executor.apps import containers, databases, images, remaking
+from holdfast.executor.apps import containers, databases, remaking, replacing
 from holdfast.executor.apps.checks import Survey, survey
 from holdfast.executor.apps.definitions import Definition, kept_in
 from holdfast.executor.apps.files import bring_files
@@ -24,10 +24,12 @@ from holdfast.executor.apps.journal import (
     DONE,
     Journal,
     Move,
+    Replaced,
     Stopped,
     aside_of,
     replaced_by,
 )
+from holdfast.executor.apps.making import with_images
 from holdfast.executor.apps.plan import Place
 from holdfast.executor.apps.steps import Steps
 from holdfast.executor.apps.undoing import put_back
@@ -68,7 +70,6 @@ class Restore:
     survey: Survey
     previous: dict[str, str] = field(default_factory=dict)
     """Where what was at a path lies now."""
-    previous_containers: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     """What came up on the way."""
 
@@ -132,7 +133,7 @@ async def _run(attempt: Attempt, work: AppRestoreRequested, steps: Steps) -> Out
     hand = Hand(attempt, work.app_id)
     before = await hand.read(work.run_id)
     if before is not None and DONE in before[1]:
-        return _ended(work, before[0].result)
+        return await _ended(attempt, work, before[0])
     problems: list[str] = []
     for run_id in await hand.unfinished():
         if work.dry_run:
@@ -161,8 +162,12 @@ async def _run(attempt: Attempt, work: AppRestoreRequested, steps: Steps) -> Out
 
 async def _bring_back(restore: Restore) -> Outcome:
     found, steps, attempt = restore.survey, restore.steps, restore.attempt
-    to_make = await _with_images(restore)
-    replaced = found.making.replaced
+    to_make, warnings = await with_images(attempt, found.engine, found.making, steps)
+    restore.warnings.extend(warnings)
+    aside = tuple(
+        replaced_by(each, restore.run_id, restore.work.found.engine)
+        for each in found.making.replaced.values()
+    )
     journal = Journal(
         run_id=restore.run_id,
         engine=found.engine.command if found.engine else "",
@@ -172,8 +177,10 @@ async def _bring_back(restore: Restore) -> Outcome:
             for each in found.there.values()
         ),
         volumes=found.new_volumes,
-        makes=tuple(each.plain_name for each in to_make if each.plain_name not in replaced),
-        replaced=tuple(replaced_by(each, restore.run_id) for each in replaced.values()),
+        makes=tuple(
+            each.plain_name for each in to_make if each.plain_name not in found.making.replaced
+        ),
+        replaced=aside,
     )
     await restore.hand.begin(journal)
     await restore.hand.mark(restore.run_id, BEGUN)
@@ -186,7 +193,7 @@ async def _bring_back(restore: Restore) -> Outcome:
     with steps.step("bring the files back"):
         done = await bring_files(attempt, restore.work, restore.restic, restore.hand, places)
     if found.engine:
-        await _make(restore, found.engine, to_make)
+        await _make(restore, found.engine, to_make, aside)
         names = _names(restore)
         await _load_databases(restore, found.engine, places)
         for name in names:
@@ -195,42 +202,31 @@ async def _bring_back(restore: Restore) -> Outcome:
         for name in names:
             with steps.step(f"wait until {name} is well"):
                 await containers.wait_until_well(attempt, found.engine, name)
-    result = replace(_result(restore, places), files_restored=done.files, bytes_restored=done.bytes)
-    await restore.hand.begin(replace(journal, moves=moves, result=result))
+    result = replace(
+        _result(restore, places),
+        files_restored=done.files,
+        bytes_restored=done.bytes,
+        previous_images=tuple(each.image for each in aside),
+    )
+    journal = replace(journal, moves=moves, result=result)
+    await restore.hand.begin(journal)
     await restore.hand.mark(restore.run_id, DONE)
-    return _ended(restore.work, result)
+    return await _ended(attempt, restore.work, journal)
 
 
-async def _with_images(restore: Restore) -> tuple[Definition, ...]:
-    """The containers to make, each with the name of an image that is there."""
-    found = restore.survey
-    if not found.making.definitions or found.engine is None:
-        return ()
-    api = await remaking.api_of(restore.attempt)
-    definitions = []
-    for each in found.making.definitions:
-        choice = found.making.images[each.plain_name]
-        what = "see to" if choice.id else "pull"
-        with restore.steps.step(f"{what} the image {each.image}"):
-            definition, warning = await images.obtain(
-                restore.attempt, found.engine, api, each, choice
-            )
-        definitions.append(definition)
-        if warning and warning not in found.warnings:
-            restore.warnings.append(warning)
-    return tuple(definitions)
-
-
-async def _make(restore: Restore, engine: Engine, to_make: tuple[Definition, ...]) -> None:
+async def _make(
+    restore: Restore,
+    engine: Engine,
+    to_make: tuple[Definition, ...],
+    aside: tuple[Replaced, ...],
+) -> None:
     """Those that are not there, or not as they were."""
     if not to_make:
         return
     attempt, steps = restore.attempt, restore.steps
-    for each in restore.survey.making.replaced.values():
-        aside = replaced_by(each, restore.run_id)
-        with steps.step(f"set {aside.name} aside"):
-            await containers.set_aside(attempt, engine, aside)
-        restore.previous_containers.append(aside.aside)
+    for each in aside:
+        with steps.step(f"set {each.name} aside"):
+            await replacing.set_aside(attempt, engine, each)
     api = await remaking.api_of(attempt)
     for definition in to_make:
         with steps.step(f"make {definition.plain_name}"):
@@ -249,8 +245,11 @@ async def _load_databases(restore: Restore, engine: Engine, places: tuple[Place,
             await databases.load(attempt, restore.work.address, restore.restic, engine, each)
 
 
-def _ended(work: AppRestoreRequested, result: AppRestoreResult | None) -> Outcome:
+async def _ended(attempt: Attempt, work: AppRestoreRequested, journal: Journal) -> Outcome:
     """The good end: of a container that is not there and cannot be made it is told."""
+    result, left = journal.result, await replacing.keep_all(attempt, journal)
+    if result is not None:
+        result = replace(result, warnings=(*result.warnings, *left))
     running = () if result is None else result.containers
     missing = [each.container for each in work.found.services if each.container not in running]
     if not missing:
@@ -330,7 +329,6 @@ def _result(restore: Restore, places: tuple[Place, ...]) -> AppRestoreResult:
         ),
         containers=_names(restore),
         databases=tuple(each.container for each in restore.survey.dumps),
-        previous_containers=tuple(restore.previous_containers),
         warnings=(*restore.survey.warnings, *restore.warnings),
         steps=tuple(restore.steps.done),
     )

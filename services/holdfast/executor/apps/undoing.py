@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from holdfast.executor.apps import containers
+from holdfast.executor.apps import containers, replacing
 from holdfast.executor.apps.hand import Hand
 from holdfast.executor.apps.journal import UNDONE, undo
 from holdfast.executor.attempt import Attempt
@@ -39,7 +39,7 @@ async def put_back(attempt: Attempt, hand: Hand, run_id: UUID) -> bool:
         for each in reversed(journal.containers):
             await containers.stop_if_there(attempt, engine, each.id)
         for replaced in plan.replaced:
-            await containers.put_back(attempt, engine, replaced)
+            await replacing.put_back(attempt, engine, replaced)
     for number, move in plan.moves:
         await hand.back(run_id, number, move)
     if journal.engine:
