@@ -30,11 +30,7 @@ class Notes:
 
     def __init__(self, podman: Podman) -> None:
         self.podman = podman
-        podman.docker(
-            *("run", "-d", "--name", "notes", "--network", "none", "-v", "notes_data:/data"),
-            *("-e", "SECRET=hunter2", "--label", "kind=notes"),
-            *("localhost/lab:1", "sh", "-c", LOOP),
-        )
+        self.run("-e", "SECRET=hunter2", "--label", "kind=notes")
         words = ("volume", "inspect", "--format", "{{.Mountpoint}}", "notes_data")
         self.volume = Path(podman.docker(*words).stdout.strip())
         (self.volume / "note").write_text("milk")
@@ -55,6 +51,12 @@ class Notes:
                     services=("notes",),
                 ),
             ),
+        )
+
+    def run(self, *options: str) -> None:
+        self.podman.docker(
+            *("run", "-d", "--name", "notes", "--network", "none", "-v", "notes_data:/data"),
+            *(*options, "localhost/lab:1", "sh", "-c", LOOP),
         )
 
     def shown(self, what: str) -> str:
@@ -128,10 +130,7 @@ async def test_one_that_differs_is_made_as_it_was_and_the_one_of_now_is_an_image
 ) -> None:
     made = await backed_up(bench, nas, notes)
     podman.docker("rm", "-f", "notes")
-    podman.docker(
-        *("run", "-d", "--name", "notes", "--network", "none", "-v", "notes_data:/data"),
-        *("-e", "SECRET=changed", "--restart", "always", "localhost/lab:1", "sh", "-c", LOOP),
-    )
+    notes.run("-e", "SECRET=changed", "--restart", "always")
 
     run = await bench.outcome(restore_of(nas, notes, made))
 
@@ -145,6 +144,20 @@ async def test_one_that_differs_is_made_as_it_was_and_the_one_of_now_is_an_image
     shown = podman.docker("image", "inspect", "--format", "{{.Config.Env}}", kept).stdout
     assert "SECRET=changed" in shown
     assert podman.docker("ps", "-a", "--format", "{{.Names}}").stdout.split() == ["notes"]
+
+
+async def test_one_that_was_made_again_just_as_it_was_stays(
+    bench: Bench, nas: Place, notes: Notes, podman: Podman
+) -> None:
+    made = await backed_up(bench, nas, notes)
+    podman.docker("rm", "-f", "notes")
+    notes.run("-e", "SECRET=hunter2", "--label", "kind=notes")
+    now = notes.shown("{{.Id}}")
+
+    run = await bench.outcome(restore_of(nas, notes, made))
+
+    assert isinstance(run.result, AppRestoreResult), run.failure
+    assert (run.result.warnings, notes.shown("{{.Id}}")) == ((), now)
 
 
 async def test_where_both_engines_are_the_one_of_the_app_is_asked(

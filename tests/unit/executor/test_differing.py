@@ -43,6 +43,8 @@ def mount(**fields: Any) -> MountPoint:
         ({"config": {"Image": "app:2"}}, ()),
         ({"config": {"Env": ["B=2", "A=1"]}}, ()),
         ({"config": {"Env": ["B=2", "A=secret"]}}, ("environment",)),
+        ({"config": {"Env": ["A=1", "B=2", "HOSTNAME=0123456789ab"]}}, ()),
+        ({"config": {"Env": ["A=1", "B=2", "HOSTNAME=house"]}}, ("environment",)),
         ({"config": {"Cmd": ["sh"]}}, ("command",)),
         ({"config": {"Cmd": [], "Entrypoint": None, "User": ""}}, ()),
         ({"config": {"Labels": {"kind": "shop", "com.docker.compose.version": "2"}}}, ()),

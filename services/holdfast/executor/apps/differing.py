@@ -4,6 +4,7 @@ An app that was updated since is brought back to what it was then, not only its 
 version would change them again, or not understand them.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -22,6 +23,9 @@ ELSEWHERE = frozenset(
 )
 """Settings that are not compared as they are."""
 
+OWN_NAME = re.compile(r"HOSTNAME=[0-9a-f]{12}")
+"""Podman gives a container its own id so."""
+
 RUNS = ("Cmd", "Entrypoint", "User", "WorkingDir", "StopSignal", "Healthcheck")
 
 
@@ -30,7 +34,8 @@ def _image(one: Definition) -> object:
 
 
 def _environment(one: Definition) -> object:
-    return frozenset(one.config.get("Env") or ())
+    told = (str(each) for each in one.config.get("Env") or ())
+    return frozenset(each for each in told if not OWN_NAME.fullmatch(each))
 
 
 def _command(one: Definition) -> object:
