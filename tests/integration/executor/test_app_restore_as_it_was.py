@@ -204,6 +204,29 @@ async def test_what_was_set_aside_is_no_app_and_goes_when_it_is_asked_for(
     assert bench.outcomes[-1].result == run.result
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_whoever_takes_up_a_removal_that_died_removes_the_rest_and_tells_of_all(
+    bench: Bench, held: Held, nas: Place, app: Versions, when: str
+) -> None:
+    made = await backed_up(bench, nas, app.shop, {})
+    app.update()
+    restore = await bench.outcome(restore_of(nas, app.shop, made))
+    previous = [each.previous for each in result_of(restore).places if each.previous]
+    discard = discard_of(restore.run_id, {})
+    await held.dies(bench, discard, when, "rmi")
+
+    bench.claim = 2
+    run = await bench.outcome(discard)
+
+    assert isinstance(run.result, DiscardResult), run.failure
+    (kept,) = result_of(restore).previous_images
+    assert set(run.result.removed) == {*previous, kept}
+    assert run.result.freed_bytes > 0
+    assert app.engine.docker("image", "inspect", kept, check=False).returncode != 0
+    assert not any(Path(each).exists() for each in previous)
+    assert app.shop.states() == {"running"}
+
+
 async def test_the_version_of_now_is_back_when_the_one_of_the_backup_is_not_well(
     bench: Bench, device: dict[str, Any], nas: Place, app: Versions
 ) -> None:

@@ -143,3 +143,28 @@ async def test_what_still_writes_for_the_lost_restore_is_ended_before_anything_i
     assert run.status is RunStatus.SUCCESS, run.failure
     assert not (shop.site / "late").exists()
     assert len(list(shop.site.glob("big*"))) == FILES
+
+
+async def test_a_link_that_freezes_is_given_up_and_the_next_restore_puts_back_first(
+    bench: Bench, pi: Pi, nas: Place, shop: Shop
+) -> None:
+    """Nothing is refused and nothing is closed: nobody answers any more."""
+    work = await changed(bench, nas, shop, pi)
+    async with bench.doing(work) as task:
+        await being_brought(shop, task)
+        with pi.sshd.frozen():
+            await task
+    lost = bench.outcomes[-1]
+    assert lost.failure is not None
+    assert lost.failure.code == "device_link_lost"
+    assert "could not be put back" in lost.failure.message
+
+    run = await bench.outcome(replace(work, event_id=new_id(), run_id=new_id()))
+
+    assert run.status is RunStatus.SUCCESS, run.failure
+    await nothing_marked(str(work.run_id))
+    previous = {each.path: Path(each.previous) for each in result_of(run).places if each.previous}
+    assert (previous[str(shop.site)] / "new").read_text() == "later"
+    assert not list(previous[str(shop.site)].glob("big*"))
+    assert len(list(shop.site.glob("big*"))) == FILES
+    assert shop.states() == {"running"}
