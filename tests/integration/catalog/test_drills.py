@@ -13,6 +13,7 @@ from holdfast.catalog.answers.configurations import (
     answer_get_configuration,
     answer_update_configuration,
 )
+from holdfast.catalog.answers.devices import answer_create_device, answer_remove_device
 from holdfast.catalog.answers.discovery import answer_get_coverage
 from holdfast.catalog.answers.drills import answer_start_drill
 from holdfast.catalog.answers.schedules import answer_list_schedules
@@ -22,18 +23,20 @@ from holdfast.catalog.handlers import on_drill_due, on_run_completed, on_snapsho
 from holdfast.events.drills import DrillMode, DrillResult, DrillSettings
 from holdfast.events.due import DrillDue
 from holdfast.events.queries import (
+    CreateDevice,
     DeleteConfiguration,
     GetConfiguration,
     GetCoverage,
     ListApps,
     ListSchedules,
+    RemoveDevice,
     ScheduleEntry,
     StartDrill,
     UpdateConfiguration,
 )
 from holdfast.events.run import Failure, RunStatus
 from holdfast.events.views import ConfigurationView, RunView
-from holdfast.kernel.errors import InvalidRequestError, NotFoundError
+from holdfast.kernel.errors import ConflictError, InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
 from support.catalog import Clock
 from support.runs import (
@@ -240,14 +243,19 @@ async def test_a_time_in_the_future_or_with_nothing_to_drill_starts_nothing(
     assert await drills(deps) == []
 
 
-async def test_a_device_of_choice_and_the_apps_own_when_that_is_gone(
+async def test_a_device_of_choice_is_known_and_stays_for_as_long_as_it_is_needed(
     deps: Deps, clock: Clock, backed_up: Protected
 ) -> None:
-    await set_drill(deps, backed_up, device_id=new_id(), scratch_path="/mnt/big")
+    with pytest.raises(InvalidRequestError, match="there is no device"):
+        await set_drill(deps, backed_up, device_id=new_id(), scratch_path="/mnt/big")
+    lab = await answer_create_device(CreateDevice(name="lab", type="local"), deps)
+    await set_drill(deps, backed_up, device_id=lab.id, scratch_path="/mnt/big")
+    with pytest.raises(ConflictError, match=f"The drills of {backed_up.app.name} are made on it"):
+        await answer_remove_device(RemoveDevice(device_id=lab.id), deps)
 
     run = await start(deps, backed_up)
 
     assert (await work_of(deps, run))["scratch_path"] == "/mnt/big"
     device_id = await deps.pool.fetchval("select device_id from run where id = $1", run.id)
-    assert device_id == backed_up.app.device_id
+    assert device_id == lab.id
     await ended(deps, clock, run)

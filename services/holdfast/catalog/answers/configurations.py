@@ -8,7 +8,7 @@ from holdfast.catalog.domain import configuration as rules
 from holdfast.catalog.domain.configuration import Scope
 from holdfast.catalog.domain.run import DELETED
 from holdfast.catalog.ending import end_here
-from holdfast.catalog.store import configurations, outbox, policies, runs
+from holdfast.catalog.store import configurations, devices, outbox, policies, runs
 from holdfast.catalog.store.pool import Connection, reading, transaction
 from holdfast.events.changes import Change
 from holdfast.events.queries import (
@@ -21,7 +21,7 @@ from holdfast.events.queries import (
 )
 from holdfast.events.run import RunStatus
 from holdfast.events.views import ConfigurationView
-from holdfast.kernel.errors import NotFoundError
+from holdfast.kernel.errors import InvalidRequestError, NotFoundError
 from holdfast.kernel.ids import new_id
 
 
@@ -50,6 +50,7 @@ async def answer_create_configuration(query: CreateConfiguration, deps: Deps) ->
     candidate, now = new_id(), deps.now()
     async with transaction(deps.pool) as connection:
         scope = rules.checked(await _asked(connection, query))
+        await _check_drill(connection, scope)
         tie = await configurations.tie(connection, candidate, query.app_id, scope, now)
         change = Change.CREATED if tie.id == candidate else Change.UPDATED
         await outbox.add(connection, configuration_changed(tie.id, change, now))
@@ -68,6 +69,8 @@ async def answer_update_configuration(query: UpdateConfiguration, deps: Deps) ->
             )
         )
         new = rules.checked(rules.changed(old, query))
+        if new.drill != old.drill:
+            await _check_drill(connection, new)
 
         view = await configurations.update(
             connection,
@@ -101,6 +104,16 @@ async def answer_delete_configuration(query: DeleteConfiguration, deps: Deps) ->
         )
     deps.wake.set()
     return Done()
+
+
+async def _check_drill(connection: Connection, scope: Scope) -> None:
+    """Raises InvalidRequestError when it is to be on a device that is not known."""
+    device_id = scope.drill.device_id
+    if device_id is not None and await devices.find(connection, device_id) is None:
+        raise InvalidRequestError(
+            f"drill: there is no device {device_id}.",
+            guidance="Name one of GET /devices, or none for the app's own.",
+        )
 
 
 async def _asked(connection: Connection, query: CreateConfiguration) -> Scope:

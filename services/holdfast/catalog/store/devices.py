@@ -240,6 +240,12 @@ async def remove(connection: Connection, device_id: UUID) -> None:
             f"It is the way to {', '.join(others)}.",
             guidance="Give them another jump_device_id first, or none.",
         )
+    drilled = [row["name"] for row in await connection.fetch(SQL["drilled_on"], device_id)]
+    if drilled:
+        raise ConflictError(
+            f"The drills of {', '.join(drilled)} are made on it.",
+            guidance="Give those configurations another device_id for their drills, or none.",
+        )
     with still_used():
         await connection.execute(SQL["remove_device"], device_id)
 

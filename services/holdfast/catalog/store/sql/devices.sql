@@ -65,6 +65,12 @@ select d.name from jump j join device d on d.id = j.device_id where j.step = 6 o
 -- name: reached_through
 select name from device where jump_device_id = $1 and id <> $1 order by name;
 
+-- name: drilled_on
+select coalesce(a.name, c.system_type) as name
+  from configuration c left join app a on a.id = c.app_id
+ where c.drill ->> 'device_id' = $1::uuid::text and c.deleted_at is null
+ order by 1;
+
 -- name: remove_device
 delete from device where id = $1;
 
