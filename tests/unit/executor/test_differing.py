@@ -58,6 +58,7 @@ def mount(**fields: Any) -> MountPoint:
             ("networks",),
         ),
         ({"networks": {"house": Endpoint(aliases=("web", "abcdef"))}}, ()),
+        ({"host": {"NetworkMode": "host"}, "networks": {"host": Endpoint()}}, ("networks",)),
         ({"host": {"Memory": 1024}}, ("settings",)),
         ({"host": {"Memory": None}}, ()),
         # Only a newer engine tells of it.
@@ -70,6 +71,11 @@ def test_what_differs_is_told_in_words_without_values(
     found = changes(container(), container(id="2", **now))
     assert found == words
     assert "secret" not in str(found)
+
+
+def test_dockers_own_network_has_two_names() -> None:
+    first, second = ({"host": {"NetworkMode": each}} for each in ("default", "bridge"))
+    assert changes(container(**first), container(id="2", **second)) == ()
 
 
 def test_the_same_container_is_as_it_was_whatever_is_told_of_it() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from holdfast.executor.apps.definitions import Definition
+from holdfast.executor.consistency.environment import OWN_NETWORKS
 
 COMPOSE = ("com.docker.compose.", "io.podman.compose.")
 """Labels by which compose knows its own: they follow from what else is compared."""
@@ -68,7 +69,10 @@ def _networks(one: Definition) -> object:
         name: (each.i_p_a_m_config if each.is_fixed else None)
         for name, each in one.networks.items()
     }
-    return one.shares_with, fixed
+    mode = str(one.host_config.get("NetworkMode") or "default")
+    own = mode if mode in OWN_NETWORKS else ""
+    # Docker's two words for the same.
+    return one.shares_with, fixed, "bridge" if own == "default" else own
 
 
 ASPECTS: Mapping[str, Callable[[Definition], object]] = {
